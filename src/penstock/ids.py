@@ -1,0 +1,30 @@
+"""Identifiers: 24 hexadecimal digits, ordered by the time they were made.
+
+12 digits of milliseconds since 1970, 12 random digits. Within one process ids are strictly increasing, also inside
+one millisecond, so that "newest first" is the order of ids.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+
+EXECUTION_PREFIX = "exec_"
+_RANDOM_BITS = 48
+_lock = threading.Lock()
+_last = 0
+
+
+def new_id() -> str:
+    """A new id, greater than every id this process has made before."""
+    global _last
+    fresh = (time.time_ns() // 1_000_000 << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    with _lock:
+        _last = fresh if fresh > _last else _last + 1
+        return f"{_last:024x}"
+
+
+def new_execution_id() -> str:
+    """A new execution id: `exec_` and 24 hexadecimal digits."""
+    return EXECUTION_PREFIX + new_id()

@@ -1,0 +1,55 @@
+"""A model call as every provider adapter sees it: one request type, one response type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..types import Json, JsonObject
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in a message: a `data:` URL or an https URL."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    text: str
+    images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One completion to ask for.
+
+    `model` is `provider/name`. `params` holds `temperature`, `maxTokens`, `topP`, `seed`, `stop` and whatever else the
+    provider knows, under the provider's own name. `schema` is a JSON Schema that the answer must fit.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    params: Mapping[str, Json] = field(default_factory=dict)
+    schema: JsonObject | None = None
+    timeout_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResponse:
+    """What came back. `value` is the parsed answer when a schema was asked for, else the text."""
+
+    text: str
+    value: Json
+    model: str
+    finish_reason: str | None = None
+    latency_ms: float = 0.0
+    first_token_ms: float | None = None
+    request_id: str | None = None
+    repaired: bool = False
+    scripted: bool = False

@@ -1,0 +1,75 @@
+"""Settings of one Penstock process: made once from flags and environment, then passed in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Every limit a caller can run into, with its default. Each has an environment variable `PENSTOCK_<NAME>`."""
+
+    max_body_bytes: int = 10 * 1024 * 1024
+    max_input_depth: int = 64
+    max_inline_items: int = 100_000
+    max_queued_executions: int = 100_000
+    max_import_bytes: int = 2 * 1024**3
+    max_inline_results_bytes: int = 1024 * 1024
+    sync_deadline_seconds: float = 300.0
+    async_deadline_seconds: float = 1800.0
+    max_deadline_seconds: float = 7 * 86400.0
+    default_concurrency: int = 50
+    max_concurrency: int = 5000
+    max_running_executions: int = 256
+    shutdown_grace_seconds: float = 8.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where this process keeps its data, where it listens, and its limits."""
+
+    data_dir: Path = field(default_factory=lambda: Path.home() / ".penstock")
+    host: str = "127.0.0.1"
+    port: int = 7788
+    database_url: str | None = None
+    synchronous: str = "FULL"
+    limits: Limits = field(default_factory=Limits)
+    allowed_networks: tuple[str, ...] = ()
+    """Networks (`10.0.0.0/8`) that outgoing requests may reach although they are private."""
+
+    @property
+    def database_path(self) -> Path:
+        return self.data_dir / "penstock.db"
+
+
+def limits_from_environment() -> Limits:
+    """The defaults, each replaced by `PENSTOCK_<NAME>` where that is set.
+
+    Raises ValueError naming the variable when one is not a number.
+    """
+    values: dict[str, int | float] = {}
+    for name, default in vars(Limits()).items():
+        variable = f"PENSTOCK_{name.upper()}"
+        text = os.environ.get(variable)
+        if text is not None:
+            try:
+                values[name] = type(default)(text)
+            except ValueError:
+                raise ValueError(f"{variable} must be a number, not {text!r}") from None
+    return Limits(**values)  # type: ignore[arg-type]
+
+
+def settings_from_environment() -> Settings:
+    """Settings from `PENSTOCK_DATA`, `PENSTOCK_HOST`, `PENSTOCK_PORT`, `PENSTOCK_DATABASE_URL`, `PENSTOCK_ALLOWED_NETWORKS`."""
+    environment = os.environ
+    return Settings(
+        data_dir=Path(environment.get("PENSTOCK_DATA", Path.home() / ".penstock")).expanduser(),
+        host=environment.get("PENSTOCK_HOST", "127.0.0.1"),
+        port=int(environment.get("PENSTOCK_PORT", "7788")),
+        database_url=environment.get("PENSTOCK_DATABASE_URL"),
+        synchronous=environment.get("PENSTOCK_SYNCHRONOUS", "FULL"),
+        limits=limits_from_environment(),
+        allowed_networks=tuple(filter(None, environment.get("PENSTOCK_ALLOWED_NETWORKS", "").split(","))),
+    )
