@@ -18,7 +18,7 @@ _last = 0
 
 def new_id() -> str:
     """A new id, greater than every id this process has made before."""
-    global _last
+    global _last  # noqa: PLW0603 - one clock hand for the process, under a lock
     fresh = (time.time_ns() // 1_000_000 << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
     with _lock:
         _last = fresh if fresh > _last else _last + 1

@@ -62,7 +62,7 @@ def limits_from_environment() -> Limits:
 
 
 def settings_from_environment() -> Settings:
-    """Settings from `PENSTOCK_DATA`, `PENSTOCK_HOST`, `PENSTOCK_PORT`, `PENSTOCK_DATABASE_URL`, `PENSTOCK_ALLOWED_NETWORKS`."""
+    """Settings from `PENSTOCK_DATA`, `_HOST`, `_PORT`, `_DATABASE_URL`, `_SYNCHRONOUS`, `_ALLOWED_NETWORKS`, and limits."""
     environment = os.environ
     return Settings(
         data_dir=Path(environment.get("PENSTOCK_DATA", Path.home() / ".penstock")).expanduser(),

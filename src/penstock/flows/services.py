@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..accounts.secrets import SecretVault
-    from ..datasets.service import Datasets
-    from ..models.gateway import Gateway
-    from ..net.client import GuardedClient
-    from ..sandbox.runner import Sandbox
-    from .prompts import PromptLibrary
+    from penstock.accounts.secrets import SecretVault
+    from penstock.datasets.service import Datasets
+    from penstock.models.gateway import Gateway
+    from penstock.net.client import GuardedClient
+    from penstock.sandbox.runner import Sandbox
+    from penstock.flows.prompts import PromptLibrary
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..types import Json, JsonObject
+from penstock.types import Json, JsonObject
 
 Role = Literal["system", "user", "assistant"]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-from ..clock import now_ms
-from ..errors import Unavailable
-from .store import Store, Transaction
+from penstock.clock import now_ms
+from penstock.errors import Unavailable
+from penstock.storage.store import Store, Transaction
 
 _CREATE = """
 create table if not exists schema_migrations (

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import Unavailable
-from .store import Many, Transaction, UniqueViolation
+from penstock.errors import Unavailable
+from penstock.storage.store import Many, Transaction, UniqueViolation
 
 T = TypeVar("T")
 

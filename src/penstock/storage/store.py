@@ -1,7 +1,8 @@
 """What a store is: it runs transactions, and a transaction is a generator.
 
     def rename(project_id: str, flow_id: str, name: str) -> Transaction[bool]:
-        rows = yield "update flows set name = $1 where id = $2 and project_id = $3 returning id", name, flow_id, project_id
+        sql = "update flows set name = $1 where id = $2 and project_id = $3 returning id"
+        rows = yield sql, name, flow_id, project_id
         return bool(rows)
 
     renamed = await store.write(rename(...))

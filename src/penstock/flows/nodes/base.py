@@ -12,7 +12,7 @@ the settings model. A package of its own adds one through the entry-point group 
     class Echo(Node[EchoSettings]):
         '''Repeats its input.'''
 
-        type = "echo"
+        name = "echo"
         title = "Echo"
         settings = EchoSettings
 
@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Ty
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from ...models.usage import Usage
-from ...types import Json, JsonObject, Tenant
+from penstock.models.usage import Usage
+from penstock.types import Json, JsonObject, Tenant
 
 if TYPE_CHECKING:
-    from ..services import Services
+    from penstock.flows.services import Services
 
 
 class DocumentModel(BaseModel):
@@ -133,7 +133,7 @@ class Node(ABC, Generic[S]):
     `flow` runs another flow in its place.
     """
 
-    type: ClassVar[str]
+    name: ClassVar[str]
     title: ClassVar[str]
     settings: ClassVar[type[NodeSettings]]
     role: ClassVar[Literal["plain", "split", "flatten", "condition", "source", "flow"]] = "plain"
@@ -167,7 +167,7 @@ N = TypeVar("N", bound=type[Node[Any]])
 
 def node(cls: N) -> N:
     """Put a node type into the registry. Raises ValueError when its name is taken."""
-    if cls.type in REGISTRY:
-        raise ValueError(f"there are two node types named {cls.type!r}")
-    REGISTRY[cls.type] = cls()
+    if cls.name in REGISTRY:
+        raise ValueError(f"there are two node types named {cls.name!r}")
+    REGISTRY[cls.name] = cls()
     return cls
