@@ -1,1 +1,82 @@
-"""Penstock runs AI flows and evaluations, in the request or in the background, as one and the same execution."""
+"""Penstock runs AI flows and evaluations, in the request or in the background, as one and the same execution.
+
+The names below are the public ones. They are imported when first used, so that the command line starts at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock.client._async.client import AsyncPenstock
+    from penstock.client._async.handles import AsyncExecutionHandle
+    from penstock.client._sync.client import Penstock
+    from penstock.client._sync.handles import ExecutionHandle
+    from penstock.client.errors import (
+        APIConnectionError,
+        APIError,
+        APIResponseError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ConflictError,
+        ExecutionCancelled,
+        ExecutionError,
+        ExecutionFailed,
+        ExecutionTimeout,
+        InternalServerError,
+        NotFoundError,
+        PenstockError,
+        PermissionDeniedError,
+        RateLimitError,
+        UnprocessableEntityError,
+    )
+    from penstock.client.options import RunOptions
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIResponseError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncExecutionHandle",
+    "AsyncPenstock",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConflictError",
+    "ExecutionCancelled",
+    "ExecutionError",
+    "ExecutionFailed",
+    "ExecutionHandle",
+    "ExecutionTimeout",
+    "InternalServerError",
+    "NotFoundError",
+    "Penstock",
+    "PenstockError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RunOptions",
+    "UnprocessableEntityError",
+]
+
+_ELSEWHERE = {
+    "AsyncExecutionHandle": "penstock.client._async.handles",
+    "AsyncPenstock": "penstock.client._async.client",
+    "ExecutionHandle": "penstock.client._sync.handles",
+    "Penstock": "penstock.client._sync.client",
+    "RunOptions": "penstock.client.options",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_ELSEWHERE.get(name, "penstock.client.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,68 @@
+"""The client: one server, one key, and a resource for each kind of thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from penstock.client import calls
+from penstock.client._async.datasets import AsyncDatasets
+from penstock.client._async.executions import AsyncExecutions
+from penstock.client._async.flows import AsyncFlows
+from penstock.client._async.keys import AsyncKeys, AsyncSecrets
+from penstock.client._async.models import AsyncModels
+from penstock.client._async.prompts import AsyncPrompts
+from penstock.client._async.transport import AsyncTransport
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class AsyncPenstock:
+    """A client of one Penstock server.
+
+    `url` and `api_key` come from PENSTOCK_URL (else this machine's port 7788) and PENSTOCK_API_KEY when not given.
+    `timeout` is in seconds, for an ordinary request; what the server holds on purpose is added to it. A request that
+    failed in passing is sent again up to `max_retries` times, with growing pauses; whatever starts work carries an
+    idempotency key, so it never starts twice. `transport` replaces the network (httpx2), for tests and embedding.
+
+    Close it when done, or use it in a `with` block.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        max_retries: int = 4,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._transport = AsyncTransport(
+            calls.server_url(url),
+            calls.auth_headers(api_key),
+            timeout_seconds=timeout,
+            max_retries=max_retries,
+            transport=transport,
+        )
+        self.executions = AsyncExecutions(self._transport)
+        self.flows = AsyncFlows(self._transport, self.executions)
+        self.datasets = AsyncDatasets(self._transport)
+        self.prompts = AsyncPrompts(self._transport)
+        self.models = AsyncModels(self._transport)
+        self.keys = AsyncKeys(self._transport)
+        self.secrets = AsyncSecrets(self._transport)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._transport.url
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *reason: object) -> None:
+        await self.close()

@@ -1,0 +1,54 @@
+"""API keys and secrets: what is written once and never shown again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from penstock.client import calls
+from penstock.client._async.transport import AsyncTransport
+from penstock.client.objects import Key, NewKey, Secret
+
+
+class AsyncKeys:
+    """`client.keys`: who may call the API."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def create(self, name: str, scopes: Sequence[str] = (), *, expires_at: datetime | None = None) -> NewKey:
+        """Make a key. Its `key` is in this answer only. Without scopes it gets the server's default ones."""
+        body: dict[str, Any] = {"name": name}
+        if scopes:
+            body["scopes"] = [*scopes]
+        if expires_at is not None:
+            body["expiresAt"] = expires_at.isoformat()
+        return await self._transport.fetch(calls.post("/keys", body), NewKey)
+
+    def list(self) -> AsyncIterator[Key]:
+        """Every key of the project, without its secret part."""
+        return self._transport.pages("/keys", Key)
+
+    async def revoke(self, key_id: str) -> None:
+        """End a key: the next call with it is refused with 401."""
+        await self._transport.send(calls.delete(f"/keys/{calls.segment(key_id)}"))
+
+
+class AsyncSecrets:
+    """`client.secrets`: values that nodes use by name, such as the token of an API. Write-only."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def put(self, name: str, value: str) -> None:
+        """Write a secret, or replace it. It is kept encrypted."""
+        await self._transport.send(calls.put(f"/secrets/{calls.segment(name)}", {"value": value}))
+
+    def list(self) -> AsyncIterator[Secret]:
+        """The names of the secrets, never their values."""
+        return self._transport.pages("/secrets", Secret)
+
+    async def delete(self, name: str) -> None:
+        """Forget a secret."""
+        await self._transport.send(calls.delete(f"/secrets/{calls.segment(name)}"))

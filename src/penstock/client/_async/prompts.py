@@ -1,0 +1,41 @@
+"""Saved prompts with versions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from penstock.client import calls
+from penstock.client._async.transport import AsyncTransport
+from penstock.client.objects import Prompt
+
+
+class AsyncPrompts:
+    """`client.prompts`. A prompt is named by its id or its name; its document holds `prompt` or `messages`."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def create(self, name: str, document: Mapping[str, Any]) -> Prompt:
+        """Save a new prompt. Raises UnprocessableEntityError naming each fault of the document."""
+        return await self._transport.fetch(calls.post("/prompts", {"name": name, **document}), Prompt)
+
+    async def update(self, prompt: str, document: Mapping[str, Any]) -> Prompt:
+        """Save a new version of a prompt."""
+        return await self._transport.fetch(calls.put(f"/prompts/{calls.segment(prompt)}", document), Prompt)
+
+    async def get(self, prompt: str, version: int | None = None) -> Prompt:
+        """One prompt at its latest version, or the one given. Raises NotFoundError."""
+        return await self._transport.fetch(calls.get(f"/prompts/{calls.segment(prompt)}", version=version), Prompt)
+
+    def list(self) -> AsyncIterator[Prompt]:
+        """Every prompt of the project, newest first."""
+        return self._transport.pages("/prompts", Prompt)
+
+    def versions(self, prompt: str) -> AsyncIterator[Prompt]:
+        """Every version of a prompt, newest first."""
+        return self._transport.pages(f"/prompts/{calls.segment(prompt)}/versions", Prompt)
+
+    async def delete(self, prompt: str) -> None:
+        """Delete a prompt with its versions."""
+        await self._transport.send(calls.delete(f"/prompts/{calls.segment(prompt)}"))

@@ -1,0 +1,126 @@
+"""Sends calls: the one place that knows the HTTP library, and where a call is sent again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+
+from penstock.client import calls
+from penstock.client._async.runtime import read_chunks, sleep, write_chunks
+from penstock.client.calls import Answer, Call
+from penstock.client.errors import APIConnectionError, APIError, APITimeoutError
+from penstock.client.objects import Page
+
+T = TypeVar("T")
+_PAGE_LIMIT = 100
+
+
+class AsyncTransport:
+    """One server, one key, one pool of connections."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        max_retries: int,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = url
+        self._timeout_seconds = timeout_seconds
+        self._max_retries = max_retries
+        self._http = httpx2.AsyncClient(base_url=url, headers=dict(headers), transport=transport)
+
+    async def send(self, call: Call) -> Answer:
+        """Send a call, again where that may help, and return its answer.
+
+        Raises an APIStatusError for status 400 and above, APIConnectionError when there is no answer.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._once(call)
+            except APIError as failure:
+                delay = calls.delay_before_retry(call, failure, attempt)
+                if delay is None or attempt > self._max_retries:
+                    raise
+            await sleep(delay)
+
+    async def fetch(self, call: Call, kind: type[T]) -> T:
+        """Send a call and read its answer as a value of this type."""
+        return (await self.send(call)).parse(kind)
+
+    async def pages(
+        self, path: str, kind: type[T], *, most: int | None = None, **query: str | int | None
+    ) -> AsyncIterator[T]:
+        """The elements of a list, page after page: all, or the first `most`."""
+        cursor: str | None = None
+        left = sys.maxsize if most is None else most
+        while left > 0:
+            limit = None if most is None else min(left, _PAGE_LIMIT)
+            page = (await self.send(calls.get(path, cursor=cursor, limit=limit, **query))).parse(Page)
+            for element in page.data[:left]:
+                yield calls.parse(element, kind)
+            left -= len(page.data)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def download(self, call: Call, target: Path) -> int:
+        """Write an answer's body to a file as it comes; returns its bytes."""
+        async with self._opened(call) as response:
+            if response.status_code >= 400:
+                raise calls.refusal(await _whole(response))
+            return await write_chunks(target, response.aiter_bytes())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def _once(self, call: Call) -> Answer:
+        async with self._opened(call) as response:
+            answer = await _whole(response)
+        if answer.status >= 400:
+            raise calls.refusal(answer)
+        return answer
+
+    @asynccontextmanager
+    async def _opened(self, call: Call) -> AsyncIterator[httpx2.Response]:
+        content: Any = read_chunks(call.body) if isinstance(call.body, Path) else call.body
+        request = self._http.build_request(
+            call.method,
+            call.path,
+            params=call.query or None,
+            headers=dict(call.headers),
+            content=content,
+            timeout=httpx2.Timeout(self._timeout_seconds, read=self._timeout_seconds + call.hold_seconds),
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                yield response
+            finally:
+                await response.aclose()
+        except httpx2.TimeoutException as fault:
+            raise APITimeoutError(f"no answer from {self.url} in time ({type(fault).__name__})") from fault
+        except httpx2.ConnectError as fault:
+            raise APIConnectionError(
+                f"cannot reach Penstock at {self.url} ({fault}); is it running there, and is PENSTOCK_URL right?"
+            ) from fault
+        except (httpx2.TransportError, httpx2.DecodingError) as fault:
+            raise APIConnectionError(f"the connection to {self.url} was lost: {fault}") from fault
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as fault:
+            raise APIConnectionError(f"{self.url!r} is no address of a server: {fault}") from fault
+
+
+async def _whole(response: httpx2.Response) -> Answer:
+    body = await response.aread()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, body)

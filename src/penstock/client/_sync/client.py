@@ -1,0 +1,69 @@
+# Made from ../_async by scripts/unasync.py: change it there.
+"""The client: one server, one key, and a resource for each kind of thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from penstock.client import calls
+from penstock.client._sync.datasets import Datasets
+from penstock.client._sync.executions import Executions
+from penstock.client._sync.flows import Flows
+from penstock.client._sync.keys import Keys, Secrets
+from penstock.client._sync.models import Models
+from penstock.client._sync.prompts import Prompts
+from penstock.client._sync.transport import Transport
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class Penstock:
+    """A client of one Penstock server.
+
+    `url` and `api_key` come from PENSTOCK_URL (else this machine's port 7788) and PENSTOCK_API_KEY when not given.
+    `timeout` is in seconds, for an ordinary request; what the server holds on purpose is added to it. A request that
+    failed in passing is sent again up to `max_retries` times, with growing pauses; whatever starts work carries an
+    idempotency key, so it never starts twice. `transport` replaces the network (httpx2), for tests and embedding.
+
+    Close it when done, or use it in a `with` block.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        max_retries: int = 4,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._transport = Transport(
+            calls.server_url(url),
+            calls.auth_headers(api_key),
+            timeout_seconds=timeout,
+            max_retries=max_retries,
+            transport=transport,
+        )
+        self.executions = Executions(self._transport)
+        self.flows = Flows(self._transport, self.executions)
+        self.datasets = Datasets(self._transport)
+        self.prompts = Prompts(self._transport)
+        self.models = Models(self._transport)
+        self.keys = Keys(self._transport)
+        self.secrets = Secrets(self._transport)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._transport.url
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()

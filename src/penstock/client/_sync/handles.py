@@ -1,0 +1,134 @@
+# Made from ../_async by scripts/unasync.py: change it there.
+"""A handle: one run, whoever started it, and everything that can be asked of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from penstock.client import calls, polling
+from penstock.client._sync.runtime import sleep
+from penstock.client._sync.transport import Transport
+from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
+from penstock.client.objects import Execution, Item, ItemStatus, LogEntry, Status
+
+ProgressListener = Callable[[Execution], None]
+ResultFormat = Literal["json", "ndjson", "csv"]
+RetryItems = Literal["failed", "unfinished"] | Sequence[str]
+
+
+class ExecutionHandle:
+    """One run. `progress` is what was last heard of it; `refresh()` and `wait()` hear more."""
+
+    def __init__(self, transport: Transport, progress: Execution) -> None:
+        self._transport = transport
+        self._path = f"/executions/{calls.segment(progress.execution_id)}"
+        self.progress = progress
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.status}>"
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.progress.execution_id
+
+    @property
+    def status(self) -> Status:
+        """The status that was last heard of."""
+        return self.progress.status
+
+    def refresh(self) -> Execution:
+        """Ask how far it is."""
+        self.progress = self._transport.fetch(calls.get(self._path), Execution)
+        return self.progress
+
+    def wait(
+        self,
+        timeout: float | None = None,
+        on_progress: ProgressListener | None = None,
+        *,
+        show_progress: bool = False,
+    ) -> Execution:
+        """Wait until the run is over, and return how it ended.
+
+        `timeout` is in seconds; when it is over, APITimeoutError is raised and the run goes on. Raises ExecutionFailed,
+        ExecutionCancelled or ExecutionTimeout, with the execution's error object, for a run that did not complete; a
+        completed one may hold failed items (`partial`). `on_progress` is called with each state that is heard of;
+        `show_progress` draws a bar on standard error when that is a terminal.
+        """
+        with polling.listener(on_progress, show_progress) as tell:
+            final = self._watch(timeout, tell)
+        if final.status != "completed":
+            raise self.ended_badly(final)
+        return final
+
+    def cancel(self) -> Execution:
+        """Stop it: no step starts any more, calls in flight are aborted, finished items are kept.
+
+        Raises ConflictError when it has already ended in another way.
+        """
+        self._transport.send(calls.post(f"{self._path}/cancel", repeatable=True))
+        return self.refresh()
+
+    def retry(
+        self, items: RetryItems = "failed", *, error_codes: Sequence[str] = (), idempotency_key: str | None = None
+    ) -> Execution:
+        """Run the failed items again, inside this same execution: `failed`, `unfinished`, or the paths given.
+
+        What succeeded is kept and not paid for again; results, cost and duration are merged.
+        """
+        body: dict[str, Any] = {"items": items if isinstance(items, str) else [*items]}
+        if error_codes:
+            body["errorCodes"] = [*error_codes]
+        self._transport.send(calls.start(f"{self._path}/retry", body, idempotency_key=idempotency_key))
+        return self.refresh()
+
+    def results(self) -> Any:
+        """The results: one object when the run had one item, else a list in item order with None for failed items.
+
+        Raises ConflictError while there are none.
+        """
+        return (self._transport.send(calls.get(f"{self._path}/results"))).json()
+
+    def save_results(self, path: Path, format: ResultFormat) -> int:  # noqa: A002 - the word for it
+        """Write the results to a file as they come, so that any number of them fits; returns the bytes written."""
+        return self._transport.download(polling.results_call(self._path, format), path)
+
+    def items(self, status: ItemStatus | None = None) -> Iterator[Item]:
+        """Its items in order, with input, output, error, timings and cost; all, or those of one status."""
+        return self._transport.pages(f"{self._path}/items", Item, status=status)
+
+    def logs(
+        self, *, level: str | None = None, node: str | None = None, item: str | None = None, after: int | None = None
+    ) -> Iterator[LogEntry]:
+        """Its log in order: what each node did for each item."""
+        return self._transport.pages(f"{self._path}/logs", LogEntry, level=level, node=node, item=item, after=after)
+
+    def delete(self) -> None:
+        """Remove it with its items and logs. Raises ConflictError while it runs."""
+        self._transport.send(calls.delete(self._path))
+
+    def ended_badly(self, final: Execution) -> ExecutionError:
+        """The exception that says how it ended."""
+        return OUTCOME_ERRORS[final.status](final.execution_id, final.error, self)
+
+    def _watch(self, timeout: float | None, tell: ProgressListener | None) -> Execution:
+        started = time.monotonic()
+        while True:
+            elapsed = time.monotonic() - started
+            hold = polling.hold_seconds(elapsed, timeout, watched=tell is not None)
+            asked = time.monotonic()
+            answer = self._transport.send(polling.wait_call(self._path, hold))
+            self.progress = answer.parse(Execution)
+            if tell is not None:
+                tell(self.progress)
+            if self.progress.done:
+                return self.progress
+            now = time.monotonic()
+            if timeout is not None and now - started >= timeout:
+                raise APITimeoutError(f"{self.id} is still {self.status} after {timeout:g} s; it goes on")
+            pause = polling.pause_seconds(hold, now - asked, calls.retry_after(answer.headers))
+            sleep(pause if timeout is None else min(pause, started + timeout - now))

@@ -1,0 +1,55 @@
+# Made from ../_async by scripts/unasync.py: change it there.
+"""API keys and secrets: what is written once and never shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from penstock.client import calls
+from penstock.client._sync.transport import Transport
+from penstock.client.objects import Key, NewKey, Secret
+
+
+class Keys:
+    """`client.keys`: who may call the API."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(self, name: str, scopes: Sequence[str] = (), *, expires_at: datetime | None = None) -> NewKey:
+        """Make a key. Its `key` is in this answer only. Without scopes it gets the server's default ones."""
+        body: dict[str, Any] = {"name": name}
+        if scopes:
+            body["scopes"] = [*scopes]
+        if expires_at is not None:
+            body["expiresAt"] = expires_at.isoformat()
+        return self._transport.fetch(calls.post("/keys", body), NewKey)
+
+    def list(self) -> Iterator[Key]:
+        """Every key of the project, without its secret part."""
+        return self._transport.pages("/keys", Key)
+
+    def revoke(self, key_id: str) -> None:
+        """End a key: the next call with it is refused with 401."""
+        self._transport.send(calls.delete(f"/keys/{calls.segment(key_id)}"))
+
+
+class Secrets:
+    """`client.secrets`: values that nodes use by name, such as the token of an API. Write-only."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def put(self, name: str, value: str) -> None:
+        """Write a secret, or replace it. It is kept encrypted."""
+        self._transport.send(calls.put(f"/secrets/{calls.segment(name)}", {"value": value}))
+
+    def list(self) -> Iterator[Secret]:
+        """The names of the secrets, never their values."""
+        return self._transport.pages("/secrets", Secret)
+
+    def delete(self, name: str) -> None:
+        """Forget a secret."""
+        self._transport.send(calls.delete(f"/secrets/{calls.segment(name)}"))

@@ -1,0 +1,275 @@
+"""What Penstock answers with, as typed values. Field names are the wire's, in snake_case; times are UTC.
+
+Values made by users (results, rows, documents) are plain JSON: `dict`, `list`, `str`, numbers, `bool`, `None`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, Self
+
+import msgspec
+
+Status = Literal["pending", "running", "paused", "completed", "failed", "cancelled", "timeout"]
+ItemStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
+DatasetFormat = Literal["csv", "json", "jsonl", "parquet"]
+
+TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled", "timeout"})
+
+
+class Record(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """A value as the server sent it. Fields that this version does not know are left out."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Make one from decoded JSON. Raises msgspec.ValidationError when it does not fit."""
+        return msgspec.convert(value, cls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The value as plain JSON, with the wire's names."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """One page of a list, and where the next one begins."""
+
+    data: tuple[Any, ...]
+    next_cursor: str | None = None
+
+
+class FieldFault(Record, frozen=True, kw_only=True):
+    """One fault in an input: where, what, and the line where a text has lines."""
+
+    path: str = ""
+    message: str = ""
+    line: int | None = None
+
+
+class ErrorObject(Record, frozen=True, kw_only=True):
+    """Why an execution or an item failed; the same shape everywhere."""
+
+    code: str = ""
+    message: str = ""
+    node: str | None = None
+    item_index: int | None = None
+    item_path: str | None = None
+    retryable: bool = False
+    attempts: int | None = None
+    cause: Any = None
+
+
+class Counts(Record, frozen=True, kw_only=True):
+    """Items by status."""
+
+    pending: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+
+
+class Usage(Record, frozen=True, kw_only=True):
+    """What the model calls consumed. `cost_usd` is a decimal string, or "unknown" where a price is not known."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model_calls: int = 0
+    cost_usd: str | None = None
+    ecu: str | None = None
+
+
+class Eta(Record, frozen=True, kw_only=True):
+    """Seconds until the end, as the median and the 90th percentile of the estimate."""
+
+    seconds_p50: float | None = msgspec.field(default=None, name="secondsP50")
+    seconds_p90: float | None = msgspec.field(default=None, name="secondsP90")
+
+
+class Execution(Record, frozen=True, kw_only=True):
+    """One run and how far it is. `progress` is a whole percent; `partial` says that some items failed.
+
+    `results` is there when the run completed and they are at most 1 MB; else ask the handle for `results()`.
+    """
+
+    execution_id: str
+    status: Status
+    kind: str = "flow"
+    flow_id: str | None = None
+    flow_name: str | None = None
+    flow_version: int | None = None
+    progress: int = 0
+    current_node: str | None = None
+    items_processed: int = 0
+    total_items: int | None = None
+    elapsed_time: str | None = None
+    estimated_remaining: str | None = None
+    counts: Counts = Counts()
+    partial: bool = False
+    seq: int = 0
+    eta: Eta | None = None
+    usage: Usage = Usage()
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    deadline_at: datetime | None = None
+    results: Any = None
+    error: ErrorObject | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is over, in whatever way."""
+        return self.status in TERMINAL
+
+
+class Item(Record, frozen=True, kw_only=True):
+    """One item of a run. `path` is its place: `3`, or `3.7` for the element of a splitter."""
+
+    path: str
+    status: ItemStatus
+    input: Any = None
+    output: Any = None
+    error: ErrorObject | None = None
+    nodes: Any = None
+    usage: Usage | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class LogEntry(Record, frozen=True, kw_only=True):
+    """One line of a run's log: a node's work on an item, with its timing and what it consumed."""
+
+    seq: int = 0
+    at: datetime | None = None
+    level: str = "info"
+    node: str | None = None
+    item_path: str | None = None
+    message: str = ""
+    status: str | None = None
+    duration_ms: float | None = None
+    attempts: int | None = None
+    input: Any = None
+    output: Any = None
+    error: ErrorObject | None = None
+    usage: Usage | None = None
+    detail: Any = None
+
+
+class Flow(Record, frozen=True, kw_only=True):
+    """A saved flow. `deployed_version` is the one that calls run; `document` comes with a single flow only."""
+
+    id: str
+    name: str
+    version: int
+    deployed_version: int | None = None
+    document: dict[str, Any] | None = None
+    source: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class FlowVersion(Record, frozen=True, kw_only=True):
+    """One immutable version of a flow."""
+
+    version: int
+    document: dict[str, Any] | None = None
+    deployed: bool = False
+    created_at: datetime | None = None
+
+
+class Validation(Record, frozen=True, kw_only=True):
+    """Whether a flow document is fit to be saved, and every fault it has."""
+
+    valid: bool = True
+    errors: tuple[FieldFault, ...] = ()
+
+
+class Column(Record, frozen=True, kw_only=True):
+    """A column of a data set and the type of its values."""
+
+    name: str
+    type: str = "string"
+
+
+class Dataset(Record, frozen=True, kw_only=True):
+    """A data set: its columns and the number of its rows at this version."""
+
+    id: str
+    name: str
+    columns: tuple[Column, ...] = ()
+    version: int = 0
+    row_count: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class ImportReport(Record, frozen=True, kw_only=True):
+    """What an import did: rows loaded, lines skipped, and the first faults by line."""
+
+    dataset: Dataset
+    rows: int = 0
+    skipped: int = 0
+    errors: tuple[FieldFault, ...] = ()
+    error_count: int = 0
+
+
+class Prompt(Record, frozen=True, kw_only=True):
+    """A saved prompt at one version."""
+
+    id: str
+    name: str
+    version: int
+    document: dict[str, Any] | None = None
+    created_at: datetime | None = None
+
+
+class Model(Record, frozen=True, kw_only=True):
+    """A model saved under a name of its own, as `models.create` made it. The provider's key is never sent back."""
+
+    name: str
+    provider: str
+    model_name: str = ""
+    id: str | None = None
+    base_url: str | None = None
+    has_api_key: bool = False
+    pricing: Mapping[str, Any] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class ModelTest(Record, frozen=True, kw_only=True):
+    """What a one-token call to a model showed."""
+
+    ok: bool
+    model: str = ""
+    latency_ms: float | None = None
+    error: ErrorObject | None = None
+
+
+class Key(Record, frozen=True, kw_only=True):
+    """An API key without its secret part."""
+
+    id: str
+    name: str
+    prefix: str = ""
+    scopes: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class NewKey(Key, frozen=True, kw_only=True):
+    """A key that was just made. `key` is shown this once and kept nowhere."""
+
+    key: str
+
+
+class Secret(Record, frozen=True, kw_only=True):
+    """The name of a secret and when it was written; its value is never sent back."""
+
+    name: str
+    created_at: datetime | None = None
+    updated_at: datetime | None = None

@@ -1,0 +1,33 @@
+"""Options of a run, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a flow is run over many inputs. What is None is left to the flow's own settings.
+
+    `selection` picks rows of the data set, as the `dataset_source` node writes it; `deadline_seconds` ends the run as
+    `timeout`; `on_item_error` is `continue`, `failFast` or `{"maxFailed": n or "5%"}`; `metadata` is kept with the run.
+    """
+
+    version: int | None = None
+    selection: Mapping[str, Any] | None = None
+    concurrency: int | None = None
+    deadline_seconds: float | None = None
+    on_item_error: Literal["continue", "failFast"] | Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The options that are set, by their names on the wire."""
+        values = {_camel(field.name): getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
