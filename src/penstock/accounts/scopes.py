@@ -1,0 +1,47 @@
+"""What a key may do. A key holds a set of these words; `admin` stands for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from penstock.errors import FieldError, Invalid
+
+ADMIN = "admin"
+
+SCOPES: Mapping[str, str] = {
+    "flows:read": "Read flows, their versions and their documentation.",
+    "flows:write": "Create, change, deploy and delete flows.",
+    "executions:read": "Read executions, their items, results and logs.",
+    "executions:run": "Start executions, cancel, retry and delete them.",
+    "datasets:read": "Read and export data sets.",
+    "datasets:write": "Import, change and delete data sets.",
+    "prompts:read": "Read saved prompts.",
+    "prompts:write": "Create, change and delete saved prompts.",
+    "secrets:write": "Put and delete secrets, and list their names; values can never be read back.",
+    "models:read": "Read the saved models.",
+    "models:write": "Save, change, test and delete models.",
+    "keys:admin": "Create, list and revoke keys. A key can grant only what it may do itself.",
+    "metrics:read": "Read the metrics of the process.",
+    ADMIN: "Everything.",
+}
+
+
+def allows(held: Iterable[str], needed: str) -> bool:
+    """Whether a key with the scopes `held` may do what `needed` names."""
+    scopes = frozenset(held)
+    return needed in scopes or ADMIN in scopes
+
+
+def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """The same scopes, each once, in order.
+
+    Raises `Invalid` when there is none, or one that does not exist.
+    """
+    chosen = tuple(dict.fromkeys(scopes))
+    if not chosen:
+        detail = f"A key needs at least one scope. There are: {', '.join(SCOPES)}."
+        raise Invalid("scopes_missing", detail, errors=(FieldError("scopes", "must not be empty"),))
+    unknown = tuple(FieldError(f"scopes[{n}]", f"{s!r} is no scope") for n, s in enumerate(chosen) if s not in SCOPES)
+    if unknown:
+        raise Invalid("scope_unknown", f"There are these scopes: {', '.join(SCOPES)}.", errors=unknown)
+    return chosen
