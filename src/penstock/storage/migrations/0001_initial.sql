@@ -112,7 +112,10 @@ create table datasets (
   name text not null,
   columns text not null,             -- JSON list of {name, type}
   version integer not null,          -- readers see rows of this version; rows of a later one are still being written
+  sealed_version integer not null,   -- the last version somebody pinned: its rows never change again
   row_count bigint not null,
+  import_id text,                    -- the one import that is writing rows of the next version
+  import_expires_at bigint,          -- when that import counts as dead, unless it writes again
   created_at bigint not null,
   updated_at bigint not null
 );
@@ -132,6 +135,22 @@ create table dataset_rows (
 create index dataset_rows_by_order on dataset_rows (dataset_id, ordinal);
 create index dataset_rows_by_id on dataset_rows (dataset_id, row_id);
 create unique index dataset_rows_by_origin on dataset_rows (dataset_id, origin) where origin is not null;
+
+-- Where rows are found by the key columns of a sink. An index is made when a sink first asks for it, and is brought up
+-- to date (rows numbered after last_no are added) by the sinks that use it, so nobody else has to know of it.
+create table dataset_key_indexes (
+  dataset_id text not null,
+  columns text not null,             -- JSON list of column names, sorted
+  last_no bigint not null
+);
+create unique index dataset_key_indexes_by_columns on dataset_key_indexes (dataset_id, columns);
+
+create table dataset_keys (
+  dataset_id text not null,
+  hash text not null,                -- of the column names and the row's values in them
+  row_no bigint not null
+);
+create index dataset_keys_by_hash on dataset_keys (dataset_id, hash);
 
 -- Executions -----------------------------------------------------------------------------------------------------------
 
@@ -180,7 +199,7 @@ create table items (
   status text not null,
   seq bigint,                        -- of the event that finished it
   input text,
-  output text,
+  output text,                       -- null: see the step with output_is_item
   error text,
   started_at bigint,
   finished_at bigint
@@ -196,13 +215,13 @@ create table steps (
   node text not null,
   round integer not null,
   generation integer not null,
-  status text not null,              -- succeeded, failed, skipped
+  status text not null,              -- succeeded, failed, aborted (in flight when it was stopped; may be there again)
   fingerprint text not null,         -- of settings and inputs: a recorded step is replayed only for the same work
   attempts integer not null,
   started_at bigint not null,
   duration_ms bigint not null,
-  output text,                       -- null with output_is_item: the item's output is the same value, kept once
-  output_is_item boolean not null,
+  output text,
+  output_is_item boolean not null,   -- the item's output is this same value, kept only here
   error text,
   model_calls integer not null,
   input_tokens bigint not null,
@@ -212,7 +231,7 @@ create table steps (
   unpriced_calls integer not null,   -- calls whose price is not known: the cost is then a lower bound
   detail text
 );
-create unique index steps_by_item on steps (execution_no, path, node, round, generation);
+create unique index steps_by_item on steps (execution_no, path, node, round, generation) where status <> 'aborted';
 create index steps_in_order on steps (execution_no, no);
 
 create table events (

@@ -1,0 +1,194 @@
+"""Brings executions to life in this process: new ones, ones that waited, and ones whose owner has gone.
+
+The store is the queue: what cannot start at once simply waits there as `pending`, so ten thousand waiting executions
+cost no memory. An execution that finds a place when it is submitted starts at once, without a look at the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.clock import now_ms
+from penstock.errors import Problem, StepError, Unavailable
+from penstock.executions.ending import Ending, conclude
+from penstock.executions.job import OpenJob
+from penstock.executions.journal import Journal, LeaseLost
+from penstock.executions.model import ErrorInfo, Execution, Lane, Status
+from penstock.executions.patience import patiently
+from penstock.executions.runner import Run, StopReason
+from penstock.executions.signals import Signals
+from penstock.ids import new_id
+from penstock.queue.local import Places
+from penstock.storage import executions as execution_rows
+from penstock.storage.store import Store
+
+logger = logging.getLogger(__name__)
+
+LANES: tuple[Lane, ...] = ("interactive", "batch")
+LOOK_SECONDS = 0.25
+"""How often requests of other processes on the same store (submit, cancel) are looked for."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One execution that has a place here; `run` is None until it is claimed and its job is open."""
+
+    task: asyncio.Task[None] | None = None
+    run: Run | None = None
+    cancel: bool = False
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Owns the runs of this process. `works` is False in a server that leaves running to workers."""
+
+    store: Store
+    journal: Journal
+    signals: Signals
+    jobs: Mapping[str, OpenJob]
+    places: Places
+    works: bool = True
+    owner: str = field(default_factory=new_id)
+    _slots: dict[int, _Slot] = field(default_factory=dict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop_task: asyncio.Task[None] | None = None
+    _stopping: bool = False
+
+    def start(self) -> None:
+        """Begin to look for work; what an earlier process left unfinished is taken up first."""
+        if self.works:
+            self._loop_task = asyncio.create_task(self._look_forever(), name="penstock-dispatch")
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Park everything: steps in flight may finish within the grace, then they are cut off."""
+        self._stopping = True
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.wait((self._loop_task,))
+        tasks = [slot.task for slot in self._slots.values() if slot.task is not None]
+        self._park()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+            if late:
+                self._park()
+                await asyncio.wait(late, timeout=2.0)
+
+    def _park(self) -> None:
+        for slot in self._slots.values():
+            if slot.run is not None:
+                slot.run.stop(StopReason.PARK)
+
+    def offer(self, execution: Execution) -> None:
+        """A new execution: it starts at once if there is a place, else when one is free."""
+        if not self.works or self._stopping:
+            return
+        if self.places.take(execution.lane):
+            self._begin(execution.no, execution.lease_number)
+        else:
+            self._wake.set()
+
+    def run_of(self, execution_no: int) -> Run | None:
+        """The live run of an execution, when this process owns it."""
+        slot = self._slots.get(execution_no)
+        return slot.run if slot is not None else None
+
+    def cancel(self, execution_no: int) -> None:
+        """Stop an execution that this process owns or is about to start; without effect for others."""
+        slot = self._slots.get(execution_no)
+        if slot is None:
+            return
+        slot.cancel = True
+        if slot.run is not None:
+            slot.run.stop(StopReason.CANCEL)
+
+    # Starting and ending one
+
+    def _begin(self, no: int, lease_number: int) -> None:
+        slot = self._slots[no] = _Slot()
+        slot.task = asyncio.create_task(self._attend(no, lease_number, slot), name=f"execution {no}")
+
+    async def _attend(self, no: int, lease_number: int, slot: _Slot) -> None:
+        try:
+            execution = await self.store.write(execution_rows.claim(no, lease_number, self.owner))
+            if execution is not None:
+                self.signals.changed(no)
+                await self._run(execution, slot)
+        except LeaseLost:
+            logger.exception("execution number %d: another process took it over", no)
+        except Unavailable as error:
+            logger.error("execution number %d stays where it is: %s", no, error.detail)
+        finally:
+            del self._slots[no]
+            self.places.give_back()
+            self.signals.changed(no)
+            self._wake.set()
+
+    async def _run(self, execution: Execution, slot: _Slot) -> None:
+        try:
+            job = await self.jobs[execution.kind](execution)
+            slot.run = Run(execution, job, self.store, self.journal, self.signals)
+            if slot.cancel or execution.cancel_requested_at is not None:
+                slot.run.stop(StopReason.CANCEL)
+            elif self._stopping:
+                slot.run.stop(StopReason.PARK)
+            await slot.run.run()
+        except KeyError as error:
+            await self._fail(execution, "job_unavailable", f"There is no kind {error} in this Penstock.")
+        except (Problem, StepError) as error:
+            if isinstance(error, Unavailable):
+                raise
+            await self._fail(execution, "job_unavailable", str(error))
+        except LeaseLost:
+            raise
+        except Exception as error:
+            # The boundary of one execution: it ends with a reason, and the others go on.
+            logger.exception("execution %s broke outside its items", execution.id)
+            await self._fail(execution, "internal_error", f"{type(error).__name__}: {error}"[:500])
+
+    async def _fail(self, execution: Execution, code: str, message: str) -> None:
+        total = execution.total_items or 0
+        ending = Ending(Status.FAILED, total, execution.total_items, error=ErrorInfo(code=code, message=message))
+        await patiently(self.store, lambda: conclude(execution, ending))
+
+    # Looking for work
+
+    async def _look_forever(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except Unavailable:
+                logger.exception("the store does not answer; looking again in a moment")
+                await asyncio.sleep(1.0)
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    async def _look(self) -> None:
+        for no in await self.store.read(execution_rows.cancel_requested(self.owner)):
+            self.cancel(no)
+        for execution in await self.store.read(execution_rows.overdue(now_ms(), 100)):
+            ending = Ending(Status.TIMEOUT, execution.total_items or 0, execution.total_items)
+            await self.store.write(conclude(execution, ending))
+            self.signals.changed(execution.no)
+        for lane in LANES:
+            await self._fill(lane)
+
+    async def _fill(self, lane: Lane) -> None:
+        after = 0
+        while free := self.places.free(lane):
+            rows: list[Any] = await self.store.read(
+                execution_rows.next_waiting(lane, after, self.owner, free + len(self._slots))
+            )
+            for row in rows:
+                after = row["no"]
+                if after not in self._slots and self.places.take(lane):
+                    self._begin(after, row["lease_number"])
+            if not rows:
+                return

@@ -1,0 +1,229 @@
+"""What an execution is: its statuses and their transitions, its options, its error object, its counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from penstock.errors import Conflict
+from penstock.queue.local import Lane
+from penstock.types import Json, JsonObject, Tenant
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+
+    @property
+    def terminal(self) -> bool:
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMEOUT})
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.RUNNING, Status.CANCELLED, Status.TIMEOUT}),
+    Status.RUNNING: frozenset({Status.PAUSED, *TERMINAL}),
+    Status.PAUSED: frozenset({Status.RUNNING, Status.CANCELLED, Status.TIMEOUT}),
+    # A terminal status never changes again, except that a retry reopens the same execution.
+    Status.COMPLETED: frozenset({Status.PENDING}),
+    Status.FAILED: frozenset({Status.PENDING}),
+    Status.CANCELLED: frozenset({Status.PENDING}),
+    Status.TIMEOUT: frozenset({Status.PENDING}),
+}
+
+
+def sources_of(target: Status) -> tuple[Status, ...]:
+    """The statuses from which `target` may be reached."""
+    return tuple(status for status, targets in TRANSITIONS.items() if target in targets)
+
+
+class ItemStatus(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """The error object, everywhere the same."""
+
+    code: str
+    message: str
+    node: str | None = None
+    item_index: int | None = None
+    item_path: str | None = None
+    retryable: bool = False
+    attempts: int = 0
+    cause: str | None = None
+
+
+class MaxFailed(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Stop when more than this many items failed: a number, or a share of all such as `5%`."""
+
+    max_failed: int | str
+
+
+ErrorPolicy = Literal["continue", "failFast"] | MaxFailed
+
+
+class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """How one execution is to be run."""
+
+    concurrency: int
+    on_item_error: ErrorPolicy = "continue"
+
+    def failures_allowed(self, total: int | None) -> int | None:
+        """How many items may fail before the execution does; None: any number."""
+        policy = self.on_item_error
+        if policy == "continue":
+            return None
+        if isinstance(policy, MaxFailed):
+            return _failures_of(policy.max_failed, total)
+        return 0
+
+
+def _failures_of(limit: int | str, total: int | None) -> int | None:
+    if isinstance(limit, int):
+        return limit
+    if total is None:
+        return None
+    return int(total * float(limit.removesuffix("%")) / 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Items by status. Every item counts: rows, and the elements that splitters make of them."""
+
+    pending: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+
+    @property
+    def processed(self) -> int:
+        return self.succeeded + self.failed + self.skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution as it is stored. Times in milliseconds since 1970."""
+
+    no: int
+    id: str
+    tenant: Tenant
+    kind: str
+    subject_id: str
+    subject_name: str
+    subject_version: int | None
+    lane: Lane
+    status: Status
+    spec: JsonObject
+    options: Options
+    metadata: JsonObject | None
+    total_items: int | None
+    generation: int
+    seq: int
+    created_at: int
+    started_at: int | None
+    period_started_at: int | None
+    prior_elapsed_ms: int
+    finished_at: int | None
+    deadline_at: int
+    deadline_ms: int
+    cancel_requested_at: int | None
+    cancel_receipt: JsonObject | None
+    summary: JsonObject | None
+    results: Json
+    error: ErrorInfo | None
+    lease_owner: str | None
+    lease_number: int
+
+    def elapsed_ms(self, now: int) -> int:
+        """Running time of all generations together."""
+        if self.period_started_at is None:
+            return self.prior_elapsed_ms
+        return self.prior_elapsed_ms + (self.finished_at or now) - self.period_started_at
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request to run something.
+
+    `inputs` are the items when the caller sends them; None when the job finds them itself (a data set).
+    `deadline_ms` counts from the submission.
+    """
+
+    tenant: Tenant
+    kind: str
+    subject_id: str
+    subject_name: str
+    subject_version: int | None
+    lane: Lane
+    spec: JsonObject
+    options: Options
+    deadline_ms: int
+    inputs: list[Json] | None = None
+    total_items: int | None = None
+    metadata: JsonObject | None = None
+    idempotency_key: str | None = None
+    request_hash: str = ""
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """`replayed`: the idempotency key was seen before, and this is the execution it started then."""
+
+    execution: Execution
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequest:
+    """Which items to run again: `failed`, `unfinished` (failed and never finished), or chosen paths.
+
+    `error_codes` narrows failed items to those codes. `version` runs them with another version of the subject.
+    """
+
+    items: Literal["failed", "unfinished"] | tuple[str, ...] = "failed"
+    error_codes: tuple[str, ...] = ()
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    statuses: tuple[Status, ...] = ()
+    kind: str | None = None
+    subject_id: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An item as the plan yields it: its number and what it is handed."""
+
+    ordinal: int
+    input: Json
+    stored: bool = False
+    """The input is already kept with the item's row."""
+
+
+def check_transition(current: Status, target: Status) -> None:
+    """Raises `Conflict` when the table does not allow it."""
+    if target not in TRANSITIONS[current]:
+        raise Conflict(f"execution_{current}", f"The execution is {current}, so it cannot become {target}.")

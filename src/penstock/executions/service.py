@@ -1,0 +1,316 @@
+"""What every face (HTTP, command line, other jobs) calls: submit, wait, look, cancel, retry, delete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.clock import iso, now_ms
+from penstock.errors import Conflict, Invalid, LimitReached, NotFound, Unprocessable
+from penstock.executions import paths
+from penstock.executions.dispatch import Dispatcher
+from penstock.executions.ending import Ending, conclude
+from penstock.executions.model import (
+    Execution,
+    ExecutionFilter,
+    ItemStatus,
+    RetryRequest,
+    Status,
+    Submission,
+    Submitted,
+)
+from penstock.executions.progress import (
+    Snapshot,
+    ended_snapshot,
+    live_snapshot,
+    progress_body,
+    waiting_snapshot,
+)
+from penstock.ids import new_execution_id
+from penstock.storage import executions as execution_rows
+from penstock.storage import items as item_rows
+from penstock.storage import steps as step_rows
+from penstock.storage.executions import dumps, loads
+from penstock.storage.store import Store, Transaction
+from penstock.types import Json, JsonObject, Tenant
+
+REMOTE_LOOK_SECONDS = 0.1
+"""How often a waiter looks at an execution that another process runs."""
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """`after` is the number of the last line seen; `path` an item path as shown."""
+
+    after: int = 0
+    limit: int = 100
+    node: str | None = None
+    path: str | None = None
+    failed_only: bool = False
+
+
+class ExecutionService:
+    """Executions of every kind, for callers of every tenant; each call names the tenant it is for."""
+
+    def __init__(self, store: Store, dispatcher: Dispatcher, *, max_queued: int) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._signals = dispatcher.signals
+        self._max_queued = max_queued
+
+    # Starting
+
+    async def submit(self, submission: Submission) -> Submitted:
+        """Accept work: when this returns, the execution is on disk and will be run whatever happens.
+
+        An idempotency key that was seen with the same request returns the execution it started.
+        Raises `Unprocessable` for the same key with another request, `LimitReached` when too many are waiting.
+        """
+        inputs = None if submission.inputs is None else [dumps(value) for value in submission.inputs]
+        submitted = await self._store.write(self._accept(submission, inputs))
+        if not submitted.replayed:
+            self._dispatcher.offer(submitted.execution)
+        return submitted
+
+    def _accept(self, submission: Submission, inputs: list[str] | None) -> Transaction[Submitted]:
+        now = now_ms()
+        project_id = submission.tenant.project_id
+        if submission.idempotency_key is not None:
+            found = yield from execution_rows.find_idempotent(project_id, submission.idempotency_key, now)
+            if found is not None:
+                return Submitted((yield from _same_request(submission, *found)), replayed=True)
+        if (yield from execution_rows.count_open(project_id)) >= self._max_queued:
+            raise LimitReached(
+                "too_many_executions",
+                f"{self._max_queued:,} executions of this project are waiting or running; try again later.",
+                retry_after_seconds=5,
+            )
+        execution_id = new_execution_id()
+        execution = yield from execution_rows.insert(execution_id, submission, now)
+        if inputs is not None:
+            yield from item_rows.insert_pending(execution.no, 0, inputs)
+        if submission.idempotency_key is not None:
+            yield from execution_rows.remember_idempotent(submission, execution_id, now)
+        return Submitted(execution)
+
+    # Looking
+
+    async def get(self, tenant: Tenant, execution_id: str) -> Execution:
+        """Raises `NotFound`, also for another tenant's."""
+        return _found(await self._store.read(execution_rows.get(tenant, execution_id)), execution_id)
+
+    async def wait(self, tenant: Tenant, execution_id: str, timeout_seconds: float | None) -> Execution:
+        """The execution when it is over, or as it is when the time is up. Waiting changes nothing about it."""
+        give_up = None if timeout_seconds is None else asyncio.get_running_loop().time() + timeout_seconds
+        execution = await self.get(tenant, execution_id)
+        while not execution.status.terminal:
+            changed = self._signals.next_change(execution.no)
+            here = self._dispatcher.run_of(execution.no) is not None
+            if not here:
+                execution = await self.get(tenant, execution_id)
+                if execution.status.terminal:
+                    break
+            left = None if give_up is None else give_up - asyncio.get_running_loop().time()
+            if left is not None and left <= 0:
+                break
+            try:
+                pause = left if here else min(left or REMOTE_LOOK_SECONDS, REMOTE_LOOK_SECONDS)
+                async with asyncio.timeout(pause):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+        return execution
+
+    async def page(
+        self, tenant: Tenant, wanted: ExecutionFilter, cursor: str | None, limit: int
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of progress bodies, newest first, and the cursor of the next page."""
+        found = await self._store.read(execution_rows.page(tenant, wanted, cursor, limit + 1))
+        bodies = [progress_body(await self._snapshot(execution), now_ms()) for execution in found[:limit]]
+        return bodies, found[limit - 1].id if len(found) > limit else None
+
+    async def progress(self, tenant: Tenant, execution_id: str) -> tuple[Execution, dict[str, Any]]:
+        """An execution and its progress body, without results."""
+        execution = await self.get(tenant, execution_id)
+        return execution, progress_body(await self._snapshot(execution), now_ms())
+
+    async def _snapshot(self, execution: Execution) -> Snapshot:
+        if execution.status.terminal:
+            return ended_snapshot(execution)
+        run = self._dispatcher.run_of(execution.no)
+        if run is not None:
+            return live_snapshot(execution, run.tally, run.job.steps_per_item, now_ms())
+
+        def sums() -> Transaction[Snapshot]:
+            recorded = yield from item_rows.counts(execution.no)
+            recorded.pop("pending", None)
+            nested = yield from item_rows.nested(execution.no)
+            usage = yield from step_rows.usage(execution.no)
+            return waiting_snapshot(execution, recorded, nested, usage)
+
+        return await self._store.read(sums())
+
+    async def queue_position(self, execution: Execution) -> int:
+        """How many waiting executions of the same lane come first; 0 when it is next or running."""
+        if execution.status != Status.PENDING or self._dispatcher.run_of(execution.no) is not None:
+            return 0
+        return await self._store.read(execution_rows.count_ahead(execution))
+
+    async def items(
+        self, tenant: Tenant, execution_id: str, status: ItemStatus | None, cursor: str | None, limit: int
+    ) -> tuple[list[Any], str | None]:
+        """A page of item rows in order (see `storage.items.page`) and the cursor of the next page."""
+        execution = await self.get(tenant, execution_id)
+        after = "" if cursor is None else _stored_path(cursor)
+        rows = await self._store.read(item_rows.page(tenant, execution.no, status, after, limit + 1))
+        following = paths.shown(rows[limit - 1]["path"]) if len(rows) > limit else None
+        return rows[:limit], following
+
+    async def outputs(self, tenant: Tenant, execution: Execution) -> AsyncIterator[list[Any]]:
+        """Pages of rows (path, status, output, error) of every item, in order."""
+        after = ""
+        while True:
+            rows = await self._store.read(item_rows.outputs(tenant, execution.no, after, PAGE))
+            if rows:
+                yield rows
+            if len(rows) < PAGE:
+                return
+            after = rows[-1]["path"]
+
+    async def logs(self, tenant: Tenant, execution_id: str, wanted: LogFilter) -> tuple[Execution, list[Any]]:
+        """An execution and rows of its steps, in the order they were recorded."""
+        execution = await self.get(tenant, execution_id)
+        path = None if wanted.path is None else _stored_path(wanted.path)
+        rows = await self._store.read(
+            step_rows.log_page(
+                tenant,
+                execution.no,
+                after=wanted.after,
+                limit=wanted.limit,
+                node=wanted.node,
+                path=path,
+                failed_only=wanted.failed_only,
+            )
+        )
+        return execution, rows
+
+    # Control
+
+    async def cancel(self, tenant: Tenant, execution_id: str, *, wait_seconds: float = 2.0) -> Execution:
+        """Stop an execution; returns it, usually already `cancelled` with its receipt.
+
+        Idempotent: cancelling a cancelled one returns it again. Raises `Conflict` when it ended otherwise.
+        """
+        requested = await self._store.write(self._request_cancel(tenant, execution_id))
+        execution = _found(requested, execution_id)
+        if not execution.status.terminal:
+            self._dispatcher.cancel(execution.no)
+            execution = await self.wait(tenant, execution_id, wait_seconds)
+        self._signals.changed(execution.no)
+        if execution.status.terminal and execution.status != Status.CANCELLED:
+            raise Conflict(
+                "execution_over", f"The execution is {execution.status.value} already; there is nothing to cancel."
+            )
+        return execution
+
+    def _request_cancel(self, tenant: Tenant, execution_id: str) -> Transaction[Execution | None]:
+        execution = yield from execution_rows.request_cancel(tenant, execution_id, now_ms())
+        if execution is None or execution.status != Status.PENDING:
+            return execution
+        total = execution.total_items or 0
+        receipt: JsonObject = _receipt_of_waiting(execution, total)
+        ended = yield from conclude(execution, Ending(Status.CANCELLED, total, execution.total_items, receipt=receipt))
+        return ended or execution
+
+    async def retry(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Execution:
+        """Run chosen items of an ended execution again, inside the same execution, and merge what comes out.
+
+        Raises `Conflict` when it is not over or when there is nothing to run, `Invalid` for unknown paths.
+        """
+        reopened = await self._store.write(self._reopen(tenant, execution_id, wanted))
+        self._signals.changed(reopened.no)
+        self._dispatcher.offer(reopened)
+        return reopened
+
+    def _reopen(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Transaction[Execution]:
+        execution = _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
+        if not execution.status.terminal:
+            raise Conflict(
+                "execution_not_over", f"The execution is {execution.status.value}; retry it when it is over."
+            )
+        chosen = yield from _chosen_paths(execution.no, wanted)
+        reopened = yield from item_rows.reopen(execution.no, chosen)
+        if isinstance(wanted.items, tuple) and reopened < len(set(chosen)):
+            raise Invalid("unknown_items", "Some of the items to retry are not in this execution.")
+        never_run = wanted.items == "unfinished" and execution.status != Status.COMPLETED
+        if not reopened and not never_run:
+            raise Conflict("nothing_to_retry", "No item of this execution fits; there is nothing to run again.")
+        version = wanted.version or execution.subject_version
+        spec: Json = execution.spec
+        return (yield from execution_rows.reopen(execution, version, spec, now_ms()))
+
+    async def delete(self, tenant: Tenant, execution_id: str) -> None:
+        """Remove an execution that is over, with its items, steps and events. Raises `Conflict` while it is not."""
+
+        def remove() -> Transaction[None]:
+            execution = _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
+            if not execution.status.terminal:
+                raise Conflict("execution_not_over", "Cancel the execution before deleting it.")
+            yield from execution_rows.delete(execution)
+
+        await self._store.write(remove())
+
+
+def _found(execution: Execution | None, execution_id: str) -> Execution:
+    if execution is None:
+        raise NotFound("execution_unknown", f"There is no execution {execution_id!r} in this project.")
+    return execution
+
+
+def _stored_path(shown: str) -> str:
+    try:
+        return paths.stored(shown)
+    except ValueError as error:
+        raise Invalid("invalid_item_path", str(error)) from error
+
+
+def _same_request(submission: Submission, execution_id: str, request_hash: str) -> Transaction[Execution]:
+    if request_hash != submission.request_hash:
+        raise Unprocessable(
+            "idempotency_key_reused",
+            f"Idempotency-Key {submission.idempotency_key!r} was used for another request in the last 24 hours.",
+        )
+    return _found((yield from execution_rows.get(submission.tenant, execution_id)), execution_id)
+
+
+def _chosen_paths(execution_no: int, wanted: RetryRequest) -> Transaction[list[str]]:
+    if isinstance(wanted.items, tuple):
+        return [_stored_path(path) for path in wanted.items]
+    statuses = ("failed",) if wanted.items == "failed" else ("failed", "cancelled")
+    chosen: list[str] = []
+    after = ""
+    while True:
+        rows = yield from item_rows.paths_with(execution_no, statuses, after, PAGE)
+        chosen.extend(row["path"] for row in rows if _wanted_code(row["error"], wanted.error_codes))
+        if len(rows) < PAGE:
+            return chosen
+        after = rows[-1]["path"]
+
+
+def _wanted_code(error: str | None, codes: tuple[str, ...]) -> bool:
+    return not codes or (error is not None and loads(error)["code"] in codes)
+
+
+def _receipt_of_waiting(execution: Execution, total: int) -> JsonObject:
+    moment = iso(execution.cancel_requested_at or now_ms())
+    return {
+        "requestedAt": moment,
+        "stoppedAt": moment,
+        "itemsFinished": 0,
+        "itemsDropped": total,
+        "callsAborted": 0,
+        "costAfterRequestUsd": "0.0000",
+    }

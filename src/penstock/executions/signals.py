@@ -1,0 +1,22 @@
+"""Wakes those who wait for an execution to change, within this process."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Signals:
+    """One event per execution that somebody waits for; an execution nobody waits for costs nothing."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, asyncio.Event] = {}
+
+    def changed(self, execution_no: int) -> None:
+        """Wake everybody who waits for this execution."""
+        event = self._waiting.pop(execution_no, None)
+        if event is not None:
+            event.set()
+
+    def next_change(self, execution_no: int) -> asyncio.Event:
+        """The event of the next change. Take it, then look at the state, then wait for it: so none is missed."""
+        return self._waiting.setdefault(execution_no, asyncio.Event())

@@ -1,0 +1,363 @@
+"""Executions, their status events, and the idempotency keys that name them: every statement about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from penstock.clock import now_ms
+from penstock.executions.model import (
+    TERMINAL,
+    ErrorInfo,
+    Execution,
+    ExecutionFilter,
+    Options,
+    Status,
+    Submission,
+    sources_of,
+)
+from penstock.storage.store import Transaction, placeholders
+from penstock.types import Json, Tenant
+
+IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000
+
+_INSERT = """
+insert into executions (
+  id, organization_id, project_id, kind, subject_id, subject_name, subject_version, lane, status, spec, options,
+  metadata, total_items, generation, seq, created_at, prior_elapsed_ms, deadline_at, deadline_ms, lease_number,
+  created_by
+) values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10, $11, $12, 0, 1, $13, 0, $14, $15, 0, $16)
+returning *
+"""
+
+_INSERT_EVENT = "insert into events (execution_no, seq, type, at, data) values ($1, $2, 'status', $3, $4)"
+
+_CLAIM = """
+update executions
+set status = 'running', lease_owner = $2, lease_number = lease_number + 1, seq = seq + $5,
+    started_at = coalesce(started_at, $3), period_started_at = coalesce(period_started_at, $3)
+where no = $1 and lease_number = $4 and status in ('pending', 'running')
+returning *
+"""
+
+_NEXT = """
+select no, id, lane, lease_number, status from executions
+where status in ('pending', 'running') and lane = $1 and no > $2 and (lease_owner is null or lease_owner <> $3)
+order by no limit $4
+"""
+
+_END = """
+update executions
+set status = $2, finished_at = $3, summary = $4, error = $5, results = $6, cancel_receipt = $7, total_items = $8,
+    seq = seq + 1, lease_owner = null
+where no = $1 and lease_number = $9 and status in ({sources})
+returning seq
+"""
+
+
+def dumps(value: Any) -> str:
+    """JSON text of a value, as it is stored."""
+    return msgspec.json.encode(value).decode()
+
+
+def loads(text: str | None) -> Any:
+    """The value of stored JSON text; None for an empty column."""
+    return None if text is None else msgspec.json.decode(text)
+
+
+def execution_of(row: Any) -> Execution:
+    """An execution from its row."""
+    error = row["error"]
+    return Execution(
+        no=row["no"],
+        id=row["id"],
+        tenant=Tenant(row["organization_id"], row["project_id"]),
+        kind=row["kind"],
+        subject_id=row["subject_id"],
+        subject_name=row["subject_name"],
+        subject_version=row["subject_version"],
+        lane=row["lane"],
+        status=Status(row["status"]),
+        spec=loads(row["spec"]),
+        options=msgspec.json.decode(row["options"], type=Options),
+        metadata=loads(row["metadata"]),
+        total_items=row["total_items"],
+        generation=row["generation"],
+        seq=row["seq"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        period_started_at=row["period_started_at"],
+        prior_elapsed_ms=row["prior_elapsed_ms"],
+        finished_at=row["finished_at"],
+        deadline_at=row["deadline_at"],
+        deadline_ms=row["deadline_ms"],
+        cancel_requested_at=row["cancel_requested_at"],
+        cancel_receipt=loads(row["cancel_receipt"]),
+        summary=loads(row["summary"]),
+        results=loads(row["results"]),
+        error=None if error is None else msgspec.json.decode(error, type=ErrorInfo),
+        lease_owner=row["lease_owner"],
+        lease_number=row["lease_number"],
+    )
+
+
+def insert(execution_id: str, submission: Submission, now: int) -> Transaction[Execution]:
+    """Write a new pending execution and its first event."""
+    tenant = submission.tenant
+    rows = yield (
+        _INSERT,
+        execution_id,
+        tenant.organization_id,
+        tenant.project_id,
+        submission.kind,
+        submission.subject_id,
+        submission.subject_name,
+        submission.subject_version,
+        submission.lane,
+        dumps(submission.spec),
+        dumps(submission.options),
+        None if submission.metadata is None else dumps(submission.metadata),
+        submission.total_items,
+        now,
+        now + submission.deadline_ms,
+        submission.deadline_ms,
+        submission.created_by,
+    )
+    execution = execution_of(rows[0])
+    yield _INSERT_EVENT, execution.no, 1, now, '{"status":"pending"}'
+    return execution
+
+
+def find_idempotent(project_id: str, key: str, now: int) -> Transaction[tuple[str, str] | None]:
+    """(execution id, request hash) that a live idempotency key stands for."""
+    rows = yield (
+        "select execution_id, request_hash from idempotency_keys"
+        " where project_id = $1 and key = $2 and expires_at > $3",
+        project_id,
+        key,
+        now,
+    )
+    return (rows[0]["execution_id"], rows[0]["request_hash"]) if rows else None
+
+
+def remember_idempotent(submission: Submission, execution_id: str, now: int) -> Transaction[None]:
+    """Bind the submission's idempotency key to its execution for 24 hours."""
+    yield (
+        "insert into idempotency_keys (project_id, key, request_hash, execution_id, expires_at)"
+        " values ($1, $2, $3, $4, $5) on conflict (project_id, key) do update set"
+        " request_hash = excluded.request_hash, execution_id = excluded.execution_id, expires_at = excluded.expires_at",
+        submission.tenant.project_id,
+        submission.idempotency_key,
+        submission.request_hash,
+        execution_id,
+        now + IDEMPOTENCY_KEPT_MS,
+    )
+    yield "delete from idempotency_keys where expires_at < $1", now
+
+
+def get(tenant: Tenant, execution_id: str) -> Transaction[Execution | None]:
+    rows = yield (
+        "select * from executions where id = $1 and project_id = $2",
+        execution_id,
+        tenant.project_id,
+    )
+    return execution_of(rows[0]) if rows else None
+
+
+def get_by_number(no: int) -> Transaction[Execution | None]:
+    """For the engine itself, which serves every tenant."""
+    rows = yield "select * from executions where no = $1", no
+    return execution_of(rows[0]) if rows else None
+
+
+def page(tenant: Tenant, wanted: ExecutionFilter, before_id: str | None, limit: int) -> Transaction[list[Execution]]:
+    """Newest first, from before an id; the cost of a page does not depend on how far down it is."""
+    conditions = ["project_id = $1"]
+    args: list[Any] = [tenant.project_id]
+
+    def also(condition: str, value: Any) -> None:
+        args.append(value)
+        conditions.append(condition.replace("?", f"${len(args)}"))
+
+    if wanted.statuses:
+        first = len(args) + 1
+        args.extend(wanted.statuses)
+        conditions.append(f"status in ({placeholders(len(wanted.statuses), first)})")
+    if wanted.kind is not None:
+        also("kind = ?", wanted.kind)
+    if wanted.subject_id is not None:
+        also("subject_id = ?", wanted.subject_id)
+    if wanted.created_after is not None:
+        also("created_at > ?", wanted.created_after)
+    if wanted.created_before is not None:
+        also("created_at < ?", wanted.created_before)
+    if wanted.text is not None:
+        also("(lower(subject_name) like ? escape '\\' or id like ? escape '\\')", _like(wanted.text))
+    if before_id is not None:
+        also("id < ?", before_id)
+    args.append(limit)
+    where = " and ".join(conditions)
+    rows = yield (f"select * from executions where {where} order by id desc limit ${len(args)}", *args)
+    return [execution_of(row) for row in rows]
+
+
+def _like(text: str) -> str:
+    escaped = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def next_waiting(lane: str, after_no: int, owner: str, limit: int) -> Transaction[list[Any]]:
+    """Executions that wait for an owner: never started ones, and ones whose owner has gone; oldest first."""
+    return (yield (_NEXT, lane, after_no, owner, limit))
+
+
+def claim(no: int, lease_number: int, owner: str) -> Transaction[Execution | None]:
+    """Become the owner: the lease number goes up, so that whatever an earlier owner still writes is refused."""
+    rows = yield "select status from executions where no = $1", no
+    if not rows:
+        return None
+    first_start = rows[0]["status"] == Status.PENDING
+    now = now_ms()
+    rows = yield _CLAIM, no, owner, now, lease_number, int(first_start)
+    if not rows:
+        return None
+    execution = execution_of(rows[0])
+    if first_start:
+        yield _INSERT_EVENT, no, execution.seq, now, '{"status":"running"}'
+    return execution
+
+
+def hold(no: int, lease_number: int, events: int) -> Transaction[int | None]:
+    """Take the next `events` sequence numbers for a write of the lease's holder.
+
+    Returns the number before the first of them, or None when the lease has been given away or the execution
+    is over.
+    """
+    rows = yield (
+        "update executions set seq = seq + $3 where no = $1 and lease_number = $2 and status = 'running' returning seq",
+        no,
+        lease_number,
+        events,
+    )
+    return rows[0]["seq"] - events if rows else None
+
+
+def release(no: int, lease_number: int) -> Transaction[None]:
+    """Let go of an execution that is not over: whoever comes next goes on with it."""
+    yield "update executions set lease_owner = null where no = $1 and lease_number = $2", no, lease_number
+
+
+def end(
+    execution: Execution,
+    status: Status,
+    *,
+    summary: Json,
+    error: ErrorInfo | None,
+    results: Json,
+    receipt: Json,
+    total_items: int | None,
+) -> Transaction[int | None]:
+    """Give an execution its terminal status; None when that is no longer allowed (lease lost, already over)."""
+    now = now_ms()
+    sources = ", ".join(f"'{source}'" for source in sources_of(status))
+    rows = yield (
+        _END.format(sources=sources),
+        execution.no,
+        status,
+        now,
+        dumps(summary),
+        None if error is None else dumps(error),
+        None if results is None else dumps(results),
+        None if receipt is None else dumps(receipt),
+        total_items,
+        execution.lease_number,
+    )
+    if not rows:
+        return None
+    seq: int = rows[0]["seq"]
+    yield _INSERT_EVENT, execution.no, seq, now, dumps({"status": status})
+    return seq
+
+
+def request_cancel(tenant: Tenant, execution_id: str, now: int) -> Transaction[Execution | None]:
+    """Note that somebody wants it stopped; the first request counts. None when there is no such execution."""
+    yield (
+        "update executions set cancel_requested_at = coalesce(cancel_requested_at, $3)"
+        " where id = $1 and project_id = $2 and status in ('pending', 'running', 'paused')",
+        execution_id,
+        tenant.project_id,
+        now,
+    )
+    return (yield from get(tenant, execution_id))
+
+
+def cancel_requested(owner: str) -> Transaction[list[int]]:
+    """Numbers of this owner's executions that somebody, in any process, wants stopped."""
+    rows = yield (
+        "select no from executions where status = 'running' and lease_owner = $1 and cancel_requested_at is not null",
+        owner,
+    )
+    return [row["no"] for row in rows]
+
+
+def overdue(now: int, limit: int) -> Transaction[list[Execution]]:
+    """Pending executions whose deadline has passed before anybody could start them."""
+    rows = yield (
+        "select * from executions where status in ('pending', 'paused') and deadline_at <= $1 order by no limit $2",
+        now,
+        limit,
+    )
+    return [execution_of(row) for row in rows]
+
+
+def reopen(execution: Execution, version: int | None, spec: Json, now: int) -> Transaction[Execution]:
+    """Back to pending for a retry: a new generation with a new deadline; what was found stays."""
+    rows = yield (
+        "update executions set status = 'pending', generation = generation + 1, seq = seq + 1,"
+        " prior_elapsed_ms = $2, period_started_at = null, finished_at = null, deadline_at = $3,"
+        " cancel_requested_at = null, cancel_receipt = null, summary = null, results = null, error = null,"
+        " subject_version = $4, spec = $5, lane = 'batch' where no = $1 returning *",
+        execution.no,
+        execution.elapsed_ms(now),
+        now + execution.deadline_ms,
+        version,
+        dumps(spec),
+    )
+    reopened = execution_of(rows[0])
+    yield _INSERT_EVENT, execution.no, reopened.seq, now, '{"status":"pending","retry":true}'
+    return reopened
+
+
+def delete(execution: Execution) -> Transaction[None]:
+    """Remove an execution that is over, with everything that belongs to it."""
+    for table in ("items", "steps", "events"):
+        yield f"delete from {table} where execution_no = $1", execution.no  # noqa: S608 - names from the line above
+    yield (
+        "delete from idempotency_keys where project_id = $1 and execution_id = $2",
+        (execution.tenant.project_id),
+        execution.id,
+    )
+    yield "delete from executions where no = $1", execution.no
+
+
+def count_open(project_id: str) -> Transaction[int]:
+    """How many executions of a project are not over."""
+    rows = yield (
+        "select count(*) as n from executions where project_id = $1 and status in ('pending', 'running', 'paused')",
+        project_id,
+    )
+    return int(rows[0]["n"])
+
+
+def count_ahead(execution: Execution) -> Transaction[int]:
+    """How many waiting executions of the same lane come before this one."""
+    rows = yield (
+        "select count(*) as n from executions where status = 'pending' and lane = $1 and no < $2",
+        execution.lane,
+        execution.no,
+    )
+    return int(rows[0]["n"])
+
+
+ENDED = tuple(sorted(TERMINAL))

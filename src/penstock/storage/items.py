@@ -1,0 +1,225 @@
+"""Items of executions: the units that succeed or fail on their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.executions import paths
+from penstock.executions.model import Counts, ItemStatus
+from penstock.storage.store import Many, Transaction, chunked, placeholders
+from penstock.types import Json, Tenant
+
+_PENDING = "insert into items (execution_no, path, status, input) values ($1, $2, 'pending', $3)"
+
+_FINISHED = """
+insert into items (execution_no, path, status, seq, input, output, error, started_at, finished_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (execution_no, path) do update
+set status = excluded.status, seq = excluded.seq, output = excluded.output, error = excluded.error,
+    started_at = excluded.started_at, finished_at = excluded.finished_at
+where items.status = 'pending'
+"""
+
+_OUTPUT = """
+select i.path, i.status, i.error, coalesce(i.output, (
+  select s.output from steps s where s.execution_no = i.execution_no and s.path = i.path and s.output_is_item
+  order by s.generation desc limit 1)) as output
+from items i
+"""
+
+
+def insert_pending(execution_no: int, first: int, inputs: list[str]) -> Transaction[None]:
+    """Items whose inputs the caller sent, as JSON texts, numbered from `first`."""
+    rows = [(execution_no, paths.top(first + n), text) for n, text in enumerate(inputs)]
+    for chunk in chunked(rows, 1000):
+        yield Many(_PENDING, chunk)
+
+
+def finish_many(rows: list[tuple[Any, ...]]) -> Many:
+    """Record finished items; one that is finished already stays as it is.
+
+    A row is (execution_no, path, status, seq, input, output, error, started_at, finished_at).
+    """
+    return Many(_FINISHED, rows)
+
+
+def inputs_after(execution_no: int, after: int, limit: int) -> Transaction[list[Any]]:
+    """A page of top-level items whose inputs are stored with the execution: path, status, input."""
+    return (
+        yield (
+            "select path, status, input from items where execution_no = $1 and path > $2 and length(path) = $3"
+            " order by path limit $4",
+            execution_no,
+            paths.top(after) + "/" if after >= 0 else "",
+            paths.WIDTH,
+            limit,
+        )
+    )
+
+
+def finished_between(execution_no: int, low: int, high: int) -> Transaction[set[int]]:
+    """Numbers of the top-level items from `low` to `high` that are finished."""
+    rows = yield (
+        "select path from items where execution_no = $1 and path between $2 and $3 and length(path) = $4"
+        " and status <> 'pending'",
+        execution_no,
+        paths.top(low),
+        paths.top(high),
+        paths.WIDTH,
+    )
+    return {int(row["path"]) for row in rows}
+
+
+def below(execution_no: int, path: str) -> Transaction[list[Any]]:
+    """Recorded items below one, pending ones included: path, status, output, error."""
+    low, high = paths.children_range(path)
+    return (
+        yield (
+            f"{_OUTPUT} where i.execution_no = $1 and i.path > $2 and i.path < $3",
+            execution_no,
+            low,
+            high,
+        )
+    )
+
+
+def counts(execution_no: int) -> Transaction[dict[str, int]]:
+    """How many recorded items there are of each status."""
+    rows = yield "select status, count(*) as n from items where execution_no = $1 group by status", execution_no
+    return {row["status"]: row["n"] for row in rows}
+
+
+def nested(execution_no: int) -> Transaction[int]:
+    """How many recorded items are elements that a splitter made."""
+    rows = yield (
+        "select count(*) as n from items where execution_no = $1 and length(path) > $2",
+        execution_no,
+        paths.WIDTH,
+    )
+    return int(rows[0]["n"])
+
+
+def drop_unfinished(execution_no: int) -> Transaction[None]:
+    """Items that an ended execution never ran are cancelled."""
+    yield "update items set status = 'cancelled' where execution_no = $1 and status = 'pending'", execution_no
+
+
+def page(
+    tenant: Tenant, execution_no: int, status: ItemStatus | None, after: str, limit: int
+) -> Transaction[list[Any]]:
+    """Items in order from behind a stored path, with outputs and what their steps consumed."""
+    only = "and i.status = $5" if status else ""
+    args = (status,) if status else ()
+    return (
+        yield (
+            f"""
+            select page.*, u.model_calls, u.input_tokens, u.output_tokens, u.cached_tokens, u.cost_nanos,
+                   u.unpriced_calls, u.attempts
+            from (
+              select i.path, i.status, i.seq, i.input, i.error, i.started_at, i.finished_at, coalesce(i.output, (
+                select s.output from steps s
+                where s.execution_no = i.execution_no and s.path = i.path and s.output_is_item
+                order by s.generation desc limit 1)) as output
+              from items i join executions e on e.no = i.execution_no and e.project_id = $4
+              where i.execution_no = $1 and i.path > $2 {only}
+              order by i.path limit $3
+            ) page
+            left join (
+              select path, sum(model_calls) as model_calls, sum(input_tokens) as input_tokens,
+                     sum(output_tokens) as output_tokens, sum(cached_tokens) as cached_tokens,
+                     sum(cost_nanos) as cost_nanos, sum(unpriced_calls) as unpriced_calls, sum(attempts) as attempts
+              from steps where execution_no = $1 and path in (
+                select i.path from items i where i.execution_no = $1 and i.path > $2 {only} order by i.path limit $3)
+              group by path
+            ) u on u.path = page.path
+            order by page.path
+            """,  # noqa: S608 - `only` is one of two constants
+            execution_no,
+            after,
+            limit,
+            tenant.project_id,
+            *args,
+        )
+    )
+
+
+def outputs(tenant: Tenant, execution_no: int, after: str, limit: int) -> Transaction[list[Any]]:
+    """Outputs in item order from behind a stored path: path, status, output, error."""
+    return (
+        yield (
+            f"{_OUTPUT} join executions e on e.no = i.execution_no and e.project_id = $4"
+            " where i.execution_no = $1 and i.path > $2 order by i.path limit $3",
+            execution_no,
+            after,
+            limit,
+            tenant.project_id,
+        )
+    )
+
+
+def reopen(execution_no: int, chosen: list[str]) -> Transaction[int]:
+    """Make items, and the ones they are elements of, pending again; returns how many of the chosen were reopened.
+
+    Cancelled and never-finished ones count as chosen when their path is.
+    """
+    reopened = 0
+    for chunk in chunked(chosen, 500):
+        rows = yield (
+            f"update items set status = 'pending', seq = null, output = null, error = null, finished_at = null"
+            f" where execution_no = $1 and path in ({placeholders(len(chunk), 2)}) returning path",
+            execution_no,
+            *chunk,
+        )
+        reopened += len(rows)
+    above = sorted({parent for path in chosen for parent in paths.parents(path)})
+    for chunk in chunked(above, 500):
+        yield (
+            f"update items set status = 'pending', seq = null, output = null, error = null, finished_at = null"
+            f" where execution_no = $1 and path in ({placeholders(len(chunk), 2)})",
+            execution_no,
+            *chunk,
+        )
+    return reopened
+
+
+def paths_with(execution_no: int, statuses: tuple[str, ...], after: str, limit: int) -> Transaction[list[Any]]:
+    """Items of these statuses, in order from behind a path: path, error."""
+    return (
+        yield (
+            f"select path, error from items where execution_no = $1 and path > $2"
+            f" and status in ({placeholders(len(statuses), 4)}) order by path limit $3",
+            execution_no,
+            after,
+            limit,
+            *statuses,
+        )
+    )
+
+
+def first_failed(execution_no: int, limit: int) -> Transaction[list[str]]:
+    """The error objects of the first failed items, as JSON texts."""
+    rows = yield (
+        "select error from items where execution_no = $1 and status = 'failed' order by path limit $2",
+        execution_no,
+        limit,
+    )
+    return [row["error"] for row in rows]
+
+
+def counts_of(recorded: dict[str, int], *, total: int, running: int, ended: bool) -> Counts:
+    """Counters from recorded statuses; what an ended execution never ran counts as cancelled."""
+    done = {status: recorded.get(status, 0) for status in ("succeeded", "failed", "skipped", "cancelled")}
+    left = max(0, total - sum(done.values()))
+    if ended:
+        return Counts(
+            succeeded=done["succeeded"],
+            failed=done["failed"],
+            skipped=done["skipped"],
+            cancelled=done["cancelled"] + left,
+        )
+    return Counts(pending=max(0, left - running), running=min(running, left), **done)
+
+
+def output_value(row: Any, decode: Any) -> Json:
+    """The output of a row of `outputs`; None for an item that did not succeed."""
+    return decode(row["output"]) if row["status"] == ItemStatus.SUCCEEDED and row["output"] is not None else None

@@ -1,0 +1,105 @@
+"""Steps: what is checkpointed, so what is never paid for twice. Rows are only ever added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.models.usage import Usage
+from penstock.storage.store import Many, Transaction
+from penstock.types import Tenant
+
+COLUMNS = (
+    "execution_no, path, node, round, generation, status, fingerprint, attempts, started_at, duration_ms,"
+    " output, output_is_item, error, model_calls, input_tokens, output_tokens, cached_tokens, cost_nanos, unpriced_calls, detail"
+)
+
+_INSERT = f"""
+insert into steps ({COLUMNS})
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+on conflict do nothing
+"""  # noqa: S608 - COLUMNS is a constant
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStep:
+    """A step as it is found again: enough to go on from it without running it."""
+
+    node: str
+    round: int
+    generation: int
+    status: str
+    fingerprint: str
+    output: str | None
+    error: str | None
+    no: int = 0
+
+
+def insert_many(rows: list[tuple[Any, ...]]) -> Many:
+    """Record steps; the columns are `COLUMNS`, in order. A step that is there already stays as it is."""
+    return Many(_INSERT, rows)
+
+
+def of_item(execution_no: int, path: str) -> Transaction[list[RecordedStep]]:
+    """What is recorded for one item, oldest generation first."""
+    rows = yield (
+        "select no, node, round, generation, status, fingerprint, output, error from steps"
+        " where execution_no = $1 and path = $2 and status <> 'aborted' order by generation, no",
+        execution_no,
+        path,
+    )
+    return [
+        RecordedStep(
+            node=row["node"],
+            round=row["round"],
+            generation=row["generation"],
+            status=row["status"],
+            fingerprint=row["fingerprint"],
+            output=row["output"],
+            error=row["error"],
+            no=row["no"],
+        )
+        for row in rows
+    ]
+
+
+def usage(execution_no: int) -> Transaction[Usage]:
+    """The sum over every step of an execution, of all generations."""
+    rows = yield (
+        "select coalesce(sum(model_calls), 0) as a, coalesce(sum(input_tokens), 0) as b,"
+        " coalesce(sum(output_tokens), 0) as c, coalesce(sum(cached_tokens), 0) as d,"
+        " coalesce(sum(cost_nanos), 0) as e, coalesce(sum(unpriced_calls), 0) as f"
+        " from steps where execution_no = $1",
+        execution_no,
+    )
+    row = rows[0]
+    return Usage(*(int(row[column]) for column in "abcdef"))
+
+
+def log_page(
+    tenant: Tenant, execution_no: int, *, after: int, limit: int, node: str | None, path: str | None, failed_only: bool
+) -> Transaction[list[Any]]:
+    """Steps in the order they were recorded, from behind a number."""
+    conditions = ""
+    args: list[Any] = []
+    if node is not None:
+        args.append(node)
+        conditions += f" and s.node = ${4 + len(args)}"
+    if path is not None:
+        args.append(path)
+        conditions += f" and s.path = ${4 + len(args)}"
+    if failed_only:
+        conditions += " and s.status in ('failed', 'aborted')"
+    return (
+        yield (
+            "select s.*, i.input as item_input"
+            " from steps s join executions e on e.no = s.execution_no and e.project_id = $4"
+            " left join items i on i.execution_no = s.execution_no and i.path = s.path"
+            f" where s.execution_no = $1 and s.no > $2 {conditions} order by s.no limit $3",
+            execution_no,
+            after,
+            limit,
+            tenant.project_id,
+            *args,
+        )
+    )
