@@ -1,0 +1,82 @@
+"""The web application: every route, around one engine that lives as long as the app's lifespan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+
+from penstock.accounts.keys import Accounts
+from penstock.server import problems
+from penstock.server.auth import Running
+from penstock.server.edge import Edge
+from penstock.server.metrics import Metrics
+from penstock.server.routes import ROUTERS
+from penstock.settings import Settings
+
+
+def create_app(settings: Settings, *, worker: bool = True) -> FastAPI:
+    """The app. Its lifespan opens and starts the engine, and stops it; `worker=False` runs no batch executions.
+
+    It also runs without a port, under an ASGI transport in the same process. Starting raises `Unavailable` when the
+    store cannot be used, and `Conflict` when another process has the data folder.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _running(settings, metrics, worker=worker) as running:
+            app.state.running = running
+            yield
+
+    app = FastAPI(
+        title="Penstock",
+        version=version("penstock"),
+        lifespan=lifespan,
+        middleware=[Middleware(Edge, metrics=metrics)],
+        # The description and its page are routes of our own: FastAPI's need a CDN.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def embedded_key(app: FastAPI) -> str:
+    """After start-up: an admin key of the default project for this process alone, kept in memory only."""
+    running: Running = app.state.running
+    return running.embedded_key
+
+
+def api_routes() -> Iterator[APIRoute]:
+    """Every route that the description lists."""
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.include_in_schema:
+                yield route
+
+
+@asynccontextmanager
+async def _running(settings: Settings, metrics: Metrics, *, worker: bool) -> AsyncIterator[Running]:
+    from penstock.engine import Engine
+
+    engine = await Engine.open(settings, worker=worker)
+    try:
+        accounts = Accounts(engine.store)
+        first = await accounts.first_start(os.environ.get("PENSTOCK_API_KEY") or None)
+        await engine.start()
+        try:
+            yield Running(settings, metrics, engine, accounts, first, accounts.embed(first.tenant))
+        finally:
+            await accounts.close()
+    finally:
+        await engine.stop()

@@ -1,0 +1,166 @@
+"""The server process: takes its port, starts the app, and ends within 10 s of being asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from penstock.errors import Problem
+from penstock.server.app import create_app
+from penstock.server.auth import Running
+from penstock.settings import Settings
+
+BACKLOG = 2048
+CONNECTION_GRACE_SECONDS = 1
+"""How long open downloads may go on after a signal. The rest of the 10 s is the engine's, for its steps."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(settings: Settings, *, worker: bool = True) -> None:
+    """Serve the API until SIGTERM or SIGINT; `worker=False` leaves batch executions to other processes.
+
+    Prints the address, where the documentation is, and on the very first start the admin key. Raises SystemExit (1)
+    with a sentence for people when the port is taken (then nothing has been touched) or the store cannot be used.
+    """
+    _log_to_stderr()
+    listener = _listen(settings.host, settings.port)
+    with listener:
+        _run(_serve(settings, listener, worker=worker))
+
+
+def work(settings: Settings) -> None:
+    """Run executions without an API, until SIGTERM or SIGINT. Raises SystemExit (1) when the store cannot be used."""
+    _log_to_stderr()
+    _run(_work(settings))
+
+
+async def _serve(settings: Settings, listener: socket.socket, *, worker: bool) -> None:
+    app = create_app(settings, worker=worker)
+    async with app.router.lifespan_context(app):
+        running: Running = app.state.running
+        _announce(settings, listener, running)
+        server = _Server(_configuration(app), running)
+        with _on_signals(server.stop):
+            await server.serve(sockets=[listener])
+
+
+async def _work(settings: Settings) -> None:
+    from penstock.engine import Engine
+
+    engine = await Engine.open(settings, worker=True)
+    try:
+        await engine.start()
+        asked = asyncio.Event()
+        with _on_signals(asked.set):
+            print("Penstock worker is running.", flush=True)
+            await asked.wait()
+    finally:
+        await engine.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server under our signals and our lifespan: the engine must still stop after the last request."""
+
+    def __init__(self, config: uvicorn.Config, running: Running) -> None:
+        super().__init__(config)
+        self._running = running
+
+    def stop(self) -> None:
+        """Take no more requests, and let those that wait for an execution be answered now."""
+        self._running.interrupt_waiters()
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn would raise the signal again once it has stopped serving, before the engine has parked its work.
+        yield
+
+
+def _configuration(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,
+    )
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main)
+    except Problem as problem:
+        raise SystemExit(f"Penstock cannot start: {problem.detail}") from None
+
+
+def _loop_factory() -> Any:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+@contextmanager
+def _on_signals(action: Any) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, action)
+    try:
+        yield
+    finally:
+        # A second signal while the engine parks its work changes nothing: it is on its way, and has a limit.
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, lambda: None)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket, taken before anything else is touched."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SystemExit(f"Penstock cannot listen on {host!r}: {error.strerror}.") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise SystemExit(
+            f"Penstock cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop what uses the port, or choose another with --port."
+        ) from None
+    return listener
+
+
+def _announce(settings: Settings, listener: socket.socket, running: Running) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"Penstock {version('penstock')} is listening on {address}")
+    print(f"API documentation: {address}/docs")
+    if running.first_start.key is not None:
+        print(f"Admin key, shown this once, so keep it: {running.first_start.key}")
+    sys.stdout.flush()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
