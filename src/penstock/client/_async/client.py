@@ -57,6 +57,10 @@ class AsyncPenstock:
         """The server's address."""
         return self._transport.url
 
+    async def ready(self) -> None:
+        """Ask whether the server is able to work. Raises InternalServerError saying what is not, when it is not."""
+        await self._transport.send(calls.get("/readyz"))
+
     async def close(self) -> None:
         """Close every connection."""
         await self._transport.close()

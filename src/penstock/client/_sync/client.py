@@ -58,6 +58,10 @@ class Penstock:
         """The server's address."""
         return self._transport.url
 
+    def ready(self) -> None:
+        """Ask whether the server is able to work. Raises InternalServerError saying what is not, when it is not."""
+        self._transport.send(calls.get("/readyz"))
+
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()

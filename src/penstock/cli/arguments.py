@@ -1,0 +1,61 @@
+"""Arguments that name files: read and checked before anything is connected to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+_FLOW_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True)
+class FlowFile:
+    """A flow document as it stands in a file."""
+
+    path: Path
+    text: str
+
+
+class FlowFileType(click.ParamType[FlowFile]):
+    """The path of a flow file; becomes a FlowFile."""
+
+    name = "file"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> FlowFile:
+        """Read the file; wrong usage when it cannot be read as text."""
+        path = Path(value)
+        try:
+            return FlowFile(path, path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self.fail(f"there is no file {value!r}", param, ctx)
+        except (OSError, UnicodeDecodeError) as fault:
+            self.fail(f"{value!r} cannot be read as text: {fault}", param, ctx)
+
+
+class FlowType(click.ParamType[FlowFile | str]):
+    """A flow file, or the id or name of a saved flow; becomes a FlowFile or stays a name."""
+
+    name = "flow"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> FlowFile | str:
+        """What looks like a file must be one; anything else is a name."""
+        if Path(value).suffix in _FLOW_SUFFIXES or Path(value).is_file():
+            return FlowFileType().convert(value, param, ctx)
+        return value
+
+
+class DatasetType(click.ParamType[Path | str]):
+    """A file of rows, or the id or name of a saved data set; becomes a Path or stays a name."""
+
+    name = "dataset"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        """A name that is no file, but looks like one, is wrong usage."""
+        path = Path(value)
+        if path.is_file():
+            return path
+        if path.suffix or len(path.parts) > 1:
+            self.fail(f"there is no file {value!r}", param, ctx)
+        return value

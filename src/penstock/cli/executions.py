@@ -1,0 +1,188 @@
+"""`penstock executions`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from penstock.cli.connect import Place
+from penstock.cli.follow import exit_code, follow, result_format, show_handle, show_outcome
+from penstock.cli.output import note, plain, show_json, show_records, show_table
+from penstock.cli.session import PARTIAL, Session, session_command
+from penstock.client.objects import Execution, Item, LogEntry, Status
+from penstock.client.progress import cost
+
+_STATUSES = click.Choice(["pending", "running", "paused", "completed", "failed", "cancelled", "timeout"])
+_id = click.argument("execution_id", metavar="ID")
+
+
+def _check_background(place: Place, options: Mapping[str, Any]) -> None:
+    if options["in_background"] and place.embedded:
+        raise click.UsageError("--async needs a server that goes on after this command: set PENSTOCK_URL")
+
+
+def _check_output(place: Place, options: Mapping[str, Any]) -> None:
+    if options["output"] is not None:
+        result_format(options["output"])
+
+
+@click.group()
+def executions() -> None:
+    """Follow and steer runs."""
+
+
+@executions.command("list")
+@click.option("--status", type=_STATUSES)
+@click.option("--flow", help="Only runs of this flow (id).")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@session_command()
+async def list_executions(session: Session, status: Status | None, flow: str | None, limit: int) -> None:
+    """List runs, newest first."""
+    found = [run async for run in session.client.executions.list(status=status, flow=flow, limit=limit)]
+    columns = {
+        "id": "execution_id",
+        "flow": "flow_name",
+        "status": "status",
+        "%": "progress",
+        "items": "total_items",
+        "took": "elapsed_time",
+        "created": "created_at",
+    }
+    show_records(found, columns, as_json=session.as_json, none="No executions yet: penstock run FLOW.yaml")
+
+
+@executions.command()
+@_id
+@click.option("--failed", is_flag=True, help="List every failed item with why.")
+@session_command()
+async def show(session: Session, execution_id: str, failed: bool) -> int | None:
+    """Show how far a run is, or how it ended."""
+    handle = await session.client.executions.get(execution_id)
+    state = handle.progress
+    if failed:
+        _show_items([item async for item in handle.items(status="failed")], as_json=session.as_json)
+    elif session.as_json:
+        show_json(state.to_dict())
+    else:
+        show_table(["", ""], _facts(state))
+    return exit_code(state) if state.done else None
+
+
+@executions.command()
+@_id
+@session_command(worker=True)
+async def watch(session: Session, execution_id: str) -> int:
+    """Follow a run to its end."""
+    return await follow(session, await session.client.executions.get(execution_id))
+
+
+@executions.command()
+@_id
+@session_command(worker=True)
+async def cancel(session: Session, execution_id: str) -> None:
+    """Stop a run: no step starts any more, and what is finished is kept."""
+    handle = await session.client.executions.get(execution_id)
+    state = await handle.cancel()
+    if session.as_json:
+        show_json(state.to_dict())
+    else:
+        click.echo(f"{execution_id} is {state.status}; {state.counts.succeeded} finished items are kept")
+
+
+@executions.command()
+@_id
+@click.option("--unfinished", is_flag=True, help="Also the items that never ran.")
+@click.option("--item", "items", multiple=True, metavar="PATH", help="Only this item; may be repeated.")
+@click.option("--async", "in_background", is_flag=True, help="Do not wait for the end.")
+@session_command(worker=True, check=_check_background)
+async def retry(
+    session: Session, execution_id: str, unfinished: bool, items: tuple[str, ...], in_background: bool
+) -> int | None:
+    """Run the failed items again, inside the same execution. What succeeded is not paid for twice."""
+    handle = await session.client.executions.get(execution_id)
+    await handle.retry(items or ("unfinished" if unfinished else "failed"))
+    if in_background:
+        show_handle(session, handle)
+        return None
+    return await follow(session, handle)
+
+
+@executions.command()
+@_id
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file: .json, .ndjson or .csv.")
+@session_command(check=_check_output)
+async def results(session: Session, execution_id: str, output: Path | None) -> int | None:
+    """Print the results of a run, or write them to a file."""
+    handle = await session.client.executions.get(execution_id)
+    if output is not None:
+        return await show_outcome(session, handle, handle.progress, output)
+    show_json(await handle.results())
+    return PARTIAL if handle.progress.partial else None
+
+
+@executions.command()
+@_id
+@click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), help="This level and above.")
+@click.option("--node", help="Only this node.")
+@click.option("--item", metavar="PATH", help="Only this item.")
+@session_command()
+async def logs(session: Session, execution_id: str, level: str | None, node: str | None, item: str | None) -> None:
+    """Print a run's log: what each node did for each item, how long it took, what it cost."""
+    handle = await session.client.executions.get(execution_id)
+    async for entry in handle.logs(level=level, node=node, item=item):
+        if session.as_json:
+            click.echo(_one_line(entry))
+        else:
+            click.echo(_log_line(entry))
+
+
+def _facts(state: Execution) -> list[tuple[str, object]]:
+    counts = ", ".join(f"{number} {name}" for name, number in state.counts.to_dict().items() if number)
+    facts: list[tuple[str, object]] = [
+        ("execution", state.execution_id),
+        ("flow", f"{state.flow_name or state.flow_id or ''} v{state.flow_version or '?'}"),
+        ("status", state.status + (", some items failed" if state.partial else "")),
+        ("progress", f"{state.progress} %"),
+        ("items", counts),
+        ("took", state.elapsed_time),
+        ("left", state.estimated_remaining),
+        (
+            "model calls",
+            f"{state.usage.model_calls}, {cost(state.usage.cost_usd)}" if state.usage.model_calls else None,
+        ),
+        ("error", state.error.message if state.error else None),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _show_items(items: list[Item], *, as_json: bool) -> None:
+    if as_json:
+        show_json([item.to_dict() for item in items])
+        return
+    if not items:
+        note("No item failed.")
+        return
+    rows = [(item.path, item.error.node, item.error.message) for item in items if item.error]
+    show_table(["item", "node", "why"], rows)
+
+
+def _one_line(entry: LogEntry) -> str:
+    import msgspec
+
+    return msgspec.json.encode(entry).decode()
+
+
+def _log_line(entry: LogEntry) -> str:
+    parts = [
+        entry.at.astimezone().strftime("%H:%M:%S") if entry.at else "",
+        entry.level,
+        f"item {plain(entry.item_path)}" if entry.item_path else "",
+        plain(entry.node),
+        f"{entry.duration_ms:.0f} ms" if entry.duration_ms is not None else "",
+        plain(entry.message or entry.status),
+        plain(entry.error.message) if entry.error else "",
+    ]
+    return "  ".join(part for part in parts if part)

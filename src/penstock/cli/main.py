@@ -1,0 +1,39 @@
+"""`penstock`: the entry point."""
+
+from __future__ import annotations
+
+import click
+
+from penstock.cli.lazy import Entry, LazyGroup
+
+ENTRIES = {
+    "up": Entry("penstock.cli.server:up", "Start the server and a worker in one process."),
+    "serve": Entry("penstock.cli.server:serve", "Start the server alone; workers run elsewhere."),
+    "worker": Entry("penstock.cli.server:worker", "Start a worker alone."),
+    "run": Entry("penstock.cli.run:run", "Run a flow file, on one input or on many rows."),
+    "flows": Entry("penstock.cli.flows:flows", "Keep flows: list, show, push, deploy, validate."),
+    "executions": Entry("penstock.cli.executions:executions", "Follow and steer runs."),
+    "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
+    "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
+    "models": Entry("penstock.cli.models:models", "List, add and test models."),
+    "doctor": Entry("penstock.cli.doctor:doctor", "Say what is installed, set, and healthy."),
+}
+
+EPILOG = """\b
+With PENSTOCK_URL set (or --url) commands talk to that server, with the key in
+PENSTOCK_API_KEY; else they use the data folder of this machine directly.
+
+\b
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some items failed,
+124 still running when --wait was over, 130 interrupted."""
+
+
+@click.group(cls=LazyGroup, entries=ENTRIES, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="penstock", message="penstock %(version)s")
+def cli() -> None:
+    """Run AI flows and evaluations, in the request or in the background: the same execution either way."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    cli(prog_name="penstock")

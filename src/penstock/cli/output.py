@@ -1,0 +1,91 @@
+"""What people and scripts see. Text from models and pages is shown as text: no markup, no control characters."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+
+from penstock.client.errors import APIStatusError, ExecutionError
+from penstock.client.objects import Record
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_WIDTH_OFF_TERMINAL = 160
+_LONGEST_CELL = 200
+
+
+def plain(value: object) -> str:
+    """A value as one line of harmless text, cut where it is long."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = _CONTROL.sub("", " ".join(text.split()))
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+
+
+def show_json(value: object) -> None:
+    """A value as JSON on standard output, indented."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    click.echo(text.decode())
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """A table on standard output, as wide as the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    width = None if sys.stdout.isatty() else _WIDTH_OFF_TERMINAL
+    console = Console(markup=False, emoji=False, highlight=False, width=width)
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    console.print(table)
+
+
+def show_records(records: Sequence[Record], columns: Mapping[str, str], *, as_json: bool, none: str) -> None:
+    """A list: JSON for scripts, a table of these columns (heading to attribute) for people, `none` when empty."""
+    if as_json:
+        show_json([record.to_dict() for record in records])
+    elif not records:
+        note(none)
+    else:
+        show_table([*columns], [[getattr(record, name) for name in columns.values()] for record in records])
+
+
+def note(text: str) -> None:
+    """A remark for people, on standard error so that it never mixes with results."""
+    click.echo(text, err=True)
+
+
+def show_error(fault: Exception, *, as_json: bool) -> None:
+    """What went wrong, on standard error: a sentence and each single fault, or JSON."""
+    if as_json:
+        click.echo(msgspec.json.encode(_problem(fault)).decode(), err=True)
+        return
+    click.echo(f"Error: {plain_lines(getattr(fault, 'detail', None) or str(fault))}", err=True)
+    for single in getattr(fault, "errors", ()):
+        line = f" (line {single.line})" if single.line is not None else ""
+        click.echo(f"  {plain(single.path)}{line}: {plain(single.message)}", err=True)
+
+
+def plain_lines(text: str) -> str:
+    """Harmless text that keeps its lines."""
+    return "\n".join(_CONTROL.sub("", line) for line in text.splitlines())
+
+
+def _problem(fault: Exception) -> Mapping[str, Any]:
+    if isinstance(fault, APIStatusError):
+        return {"status": fault.status, "code": fault.code, "detail": fault.detail, **fault.problem}
+    if isinstance(fault, ExecutionError):
+        error = fault.error.to_dict() if fault.error else None
+        return {"code": "execution_error", "detail": str(fault), "executionId": fault.execution_id, "error": error}
+    return {"code": getattr(fault, "code", "error"), "detail": getattr(fault, "detail", None) or str(fault)}
