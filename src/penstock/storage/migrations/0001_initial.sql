@@ -106,7 +106,8 @@ create unique index prompt_versions_by_prompt on prompt_versions (prompt_id, ver
 -- Data sets ------------------------------------------------------------------------------------------------------------
 
 create table datasets (
-  id text primary key,
+  no integer primary key,            -- short key of rows
+  id text not null,
   organization_id text not null,
   project_id text not null,
   name text not null,
@@ -119,11 +120,12 @@ create table datasets (
   created_at bigint not null,
   updated_at bigint not null
 );
+create unique index datasets_by_id on datasets (id);
 create unique index datasets_by_name on datasets (project_id, name);
 
 create table dataset_rows (
   no integer primary key,
-  dataset_id text not null,
+  dataset_no bigint not null,
   ordinal bigint not null,
   row_id text not null,              -- the row's own id, or a hash of its content
   version_from integer not null,
@@ -132,25 +134,26 @@ create table dataset_rows (
   data text not null,
   hash text not null
 );
-create index dataset_rows_by_order on dataset_rows (dataset_id, ordinal);
-create index dataset_rows_by_id on dataset_rows (dataset_id, row_id);
-create unique index dataset_rows_by_origin on dataset_rows (dataset_id, origin) where origin is not null;
+create index dataset_rows_by_order on dataset_rows (dataset_no, ordinal);
+create index dataset_rows_by_no on dataset_rows (dataset_no, no);
+create index dataset_rows_by_id on dataset_rows (dataset_no, row_id);
+create unique index dataset_rows_by_origin on dataset_rows (dataset_no, origin) where origin is not null;
 
 -- Where rows are found by the key columns of a sink. An index is made when a sink first asks for it, and is brought up
 -- to date (rows numbered after last_no are added) by the sinks that use it, so nobody else has to know of it.
 create table dataset_key_indexes (
-  dataset_id text not null,
+  dataset_no bigint not null,
   columns text not null,             -- JSON list of column names, sorted
   last_no bigint not null
 );
-create unique index dataset_key_indexes_by_columns on dataset_key_indexes (dataset_id, columns);
+create unique index dataset_key_indexes_by_columns on dataset_key_indexes (dataset_no, columns);
 
 create table dataset_keys (
-  dataset_id text not null,
+  dataset_no bigint not null,
   hash text not null,                -- of the column names and the row's values in them
   row_no bigint not null
 );
-create index dataset_keys_by_hash on dataset_keys (dataset_id, hash);
+create index dataset_keys_by_hash on dataset_keys (dataset_no, hash);
 
 -- Executions -----------------------------------------------------------------------------------------------------------
 
