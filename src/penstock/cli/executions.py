@@ -151,7 +151,7 @@ def _facts(state: Execution) -> list[tuple[str, object]]:
         ("left", state.estimated_remaining),
         (
             "model calls",
-            f"{state.usage.model_calls}, {cost(state.usage.cost_usd)}" if state.usage.model_calls else None,
+            f"{state.usage.model_calls}, {cost(state.usage)}" if state.usage.model_calls else None,
         ),
         ("error", state.error.message if state.error else None),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 
@@ -41,7 +41,7 @@ async def list_keys(session: Session) -> None:
 @session_command()
 async def create(session: Session, name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
     """Create a key and print it; it is shown this once."""
-    made = await session.client.keys.create(name, scopes, expires_at=expires)
+    made = await session.client.keys.create(name, scopes, expires_at=expires.replace(tzinfo=UTC) if expires else None)
     if session.as_json:
         show_json(made.to_dict())
         return

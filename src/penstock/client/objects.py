@@ -72,12 +72,14 @@ class Counts(Record, frozen=True, kw_only=True):
 
 
 class Usage(Record, frozen=True, kw_only=True):
-    """What the model calls consumed. `cost_usd` is a decimal string, or "unknown" where a price is not known."""
+    """What the model calls consumed. `cost_usd` is a decimal string; with `unpriced_calls` it is a lower bound."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     model_calls: int = 0
-    cost_usd: str | None = None
+    cost_usd: str = "0.0000"
+    unpriced_calls: int = 0
     ecu: str | None = None
 
 
@@ -105,6 +107,7 @@ class Execution(Record, frozen=True, kw_only=True):
     items_processed: int = 0
     total_items: int | None = None
     elapsed_time: str | None = None
+    elapsed_ms: int = 0
     estimated_remaining: str | None = None
     counts: Counts = Counts()
     partial: bool = False
@@ -115,6 +118,9 @@ class Execution(Record, frozen=True, kw_only=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     deadline_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    generation: int = 0
+    metadata: dict[str, Any] | None = None
     results: Any = None
     error: ErrorObject | None = None
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from penstock.client.objects import Execution
+from penstock.client.objects import Execution, Usage
 
 
 @contextmanager
@@ -45,10 +45,10 @@ def facts(state: Execution) -> str:
     elif state.estimated_remaining:
         parts.append(f"{state.estimated_remaining} left")
     if state.usage.model_calls:
-        parts.append(cost(state.usage.cost_usd))
+        parts.append(cost(state.usage))
     return ", ".join(parts)
 
 
-def cost(usd: str | None) -> str:
-    """`$0.0012`, or that it is not known."""
-    return f"${usd}" if usd and usd[0].isdigit() else "cost unknown"
+def cost(usage: Usage) -> str:
+    """`$0.0012`, or that it is not known because a call has no known price."""
+    return "cost unknown" if usage.unpriced_calls else f"${usage.cost_usd}"

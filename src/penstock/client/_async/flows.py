@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, overload
 
@@ -96,7 +97,7 @@ class AsyncFlows:
             f"/flows/{calls.segment(flow)}/execute",
             inputs or {},
             idempotency_key=idempotency_key,
-            headers={} if wait is None else {"prefer": f"wait={wait:g}"},
+            headers={} if wait is None else {"prefer": f"wait={math.ceil(wait)}"},
             hold_seconds=calls.SYNC_LIMIT_SECONDS if wait is None else wait,
         )
         answer = await self._start(call)

@@ -17,11 +17,12 @@ class AsyncKeys:
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
 
-    async def create(self, name: str, scopes: Sequence[str] = (), *, expires_at: datetime | None = None) -> NewKey:
-        """Make a key. Its `key` is in this answer only. Without scopes it gets the server's default ones."""
-        body: dict[str, Any] = {"name": name}
-        if scopes:
-            body["scopes"] = [*scopes]
+    async def create(self, name: str, scopes: Sequence[str], *, expires_at: datetime | None = None) -> NewKey:
+        """Make a key that ends at `expires_at` (with a time zone), or never.
+
+        Its `key` is in this answer only. It can be granted only what the calling key may do itself.
+        """
+        body: dict[str, Any] = {"name": name, "scopes": [*scopes]}
         if expires_at is not None:
             body["expiresAt"] = expires_at.isoformat()
         return await self._transport.fetch(calls.post("/keys", body), NewKey)
@@ -30,9 +31,9 @@ class AsyncKeys:
         """Every key of the project, without its secret part."""
         return self._transport.pages("/keys", Key)
 
-    async def revoke(self, key_id: str) -> None:
+    async def revoke(self, key_id: str) -> Key:
         """End a key: the next call with it is refused with 401."""
-        await self._transport.send(calls.delete(f"/keys/{calls.segment(key_id)}"))
+        return await self._transport.fetch(calls.delete(f"/keys/{calls.segment(key_id)}"), Key)
 
 
 class AsyncSecrets:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
@@ -97,7 +98,7 @@ class Flows:
             f"/flows/{calls.segment(flow)}/execute",
             inputs or {},
             idempotency_key=idempotency_key,
-            headers={} if wait is None else {"prefer": f"wait={wait:g}"},
+            headers={} if wait is None else {"prefer": f"wait={math.ceil(wait)}"},
             hold_seconds=calls.SYNC_LIMIT_SECONDS if wait is None else wait,
         )
         answer = self._start(call)

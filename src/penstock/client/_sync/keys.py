@@ -18,11 +18,12 @@ class Keys:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def create(self, name: str, scopes: Sequence[str] = (), *, expires_at: datetime | None = None) -> NewKey:
-        """Make a key. Its `key` is in this answer only. Without scopes it gets the server's default ones."""
-        body: dict[str, Any] = {"name": name}
-        if scopes:
-            body["scopes"] = [*scopes]
+    def create(self, name: str, scopes: Sequence[str], *, expires_at: datetime | None = None) -> NewKey:
+        """Make a key that ends at `expires_at` (with a time zone), or never.
+
+        Its `key` is in this answer only. It can be granted only what the calling key may do itself.
+        """
+        body: dict[str, Any] = {"name": name, "scopes": [*scopes]}
         if expires_at is not None:
             body["expiresAt"] = expires_at.isoformat()
         return self._transport.fetch(calls.post("/keys", body), NewKey)
@@ -31,9 +32,9 @@ class Keys:
         """Every key of the project, without its secret part."""
         return self._transport.pages("/keys", Key)
 
-    def revoke(self, key_id: str) -> None:
+    def revoke(self, key_id: str) -> Key:
         """End a key: the next call with it is refused with 401."""
-        self._transport.send(calls.delete(f"/keys/{calls.segment(key_id)}"))
+        return self._transport.fetch(calls.delete(f"/keys/{calls.segment(key_id)}"), Key)
 
 
 class Secrets:
