@@ -36,7 +36,10 @@ _VARIABLES = (
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="The data folder to look at.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(url: str | None, data: Path | None, as_json: bool) -> None:
-    """Say what is installed, which keys are set, which model will be used, and whether the store is healthy.
+    """Say what is installed, set, and healthy.
+
+    That is: the packages, the keys that are set (their names only), the model that is used when none is named, the
+    data folder or server, and whether its store works.
 
     Ends with 1 when something that a run needs is missing or not healthy.
     """

@@ -52,8 +52,9 @@ def check_usage(place: Place, options: Mapping[str, Any]) -> None:
 @click.option("-o", "--output", type=_output, help="Write the results: .json, .ndjson or .csv.")
 @session_command(worker=True, check=check_usage)
 async def run(session: Session, /, flow: FlowFile | str, **options: Any) -> int | None:
-    """Run a flow: a YAML or JSON file, which is saved first where it has changed, or the name of a saved flow.
+    """Run a flow file, on one input or on many rows.
 
+    The file (YAML or JSON) is saved first where it has changed; the name of a saved flow does as well.
     On one input it prints the results; on many it shows a bar, a table, and the items that failed. Without a server it
     runs in this process; interrupted, it goes on at the next start.
     """

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+
+
+def start(penstock, flow: str) -> str:
+    return penstock("run", flow, "--async").stdout.strip()
+
+
+def test_list_show_and_watch(penstock, api):
+    execution_id = start(penstock, "partial")
+    assert execution_id in penstock("executions", "list").stdout
+    shown = penstock("executions", "show", execution_id)
+    assert shown.exit_code == 3
+    assert "some items failed" in shown.stdout
+    assert "broke" in penstock("executions", "show", execution_id, "--failed").stdout
+    assert penstock("executions", "watch", execution_id).exit_code == 3
+
+
+def test_cancel_then_watch(penstock, api):
+    execution_id = start(penstock, "slow")
+    assert "cancelled" in penstock("executions", "cancel", execution_id).stdout
+    assert penstock("executions", "watch", execution_id).exit_code == 1
+
+
+def test_retry_follows_the_same_execution_to_its_end(penstock, api):
+    execution_id = start(penstock, "partial")
+    done = penstock("executions", "retry", execution_id, "--item", "1", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["results"] == ["good", "good"]
+    assert api.of("POST", f"/executions/{execution_id}/retry")[0].json == {"items": ["1"]}
+
+
+def test_results_are_json(penstock, api):
+    execution_id = start(penstock, "partial")
+    done = penstock("executions", "results", execution_id)
+    assert json.loads(done.stdout) == [{"label": "good"}, None]
+    assert done.exit_code == 3
+
+
+def test_an_unknown_execution_is_1(penstock, api):
+    done = penstock("executions", "show", "exec_0")
+    assert done.exit_code == 1
+    assert "There is no such execution." in done.stderr
+
+
+def test_an_empty_list_is_json_for_scripts_and_advice_for_people(penstock, api):
+    assert json.loads(penstock("executions", "list", "--json").stdout) == []
+    assert "penstock run" in penstock("executions", "list").stderr

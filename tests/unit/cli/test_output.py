@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from penstock.cli.output import plain, show_table
+
+
+def test_text_of_others_cannot_steer_the_terminal():
+    assert plain("a\x1b[2Jb\x9b31m\r\nc") == "a[2Jb31m c"
+    assert plain("x" * 500).endswith("…")
+    assert plain({"a": [1, None]}) == '{"a":[1,null]}'
+    assert plain(None) == ""
+    assert plain(datetime(2026, 1, 2, tzinfo=UTC)).startswith("2026-01-0")
+
+
+def test_markup_in_a_table_is_text(capsys):
+    show_table(["[red]head[/red]"], [["[link=http://x]y[/link] :smile:"]])
+    out = capsys.readouterr().out
+    assert "[link=http://x]y[/link] :smile:" in out
