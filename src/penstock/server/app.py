@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -12,11 +14,12 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from penstock.accounts.keys import Accounts
-from penstock.server import problems
+from penstock.server import openapi, problems
 from penstock.server.auth import Running
 from penstock.server.edge import Edge
 from penstock.server.metrics import Metrics
-from penstock.server.routes import ROUTERS
+from penstock.server.routes import ROUTERS, SCHEMAS
+from penstock.server.uploads import discard_leftovers
 from penstock.settings import Settings
 
 
@@ -48,6 +51,8 @@ def create_app(settings: Settings, *, worker: bool = True) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    described = cache(lambda: openapi.build(app, api_routes(), SCHEMAS))
+    app.openapi = described  # type: ignore[method-assign]
     return app
 
 
@@ -73,9 +78,11 @@ async def _running(settings: Settings, metrics: Metrics, *, worker: bool) -> Asy
     try:
         accounts = Accounts(engine.store)
         first = await accounts.first_start(os.environ.get("PENSTOCK_API_KEY") or None)
+        running = Running(settings, metrics, engine, accounts, first, accounts.embed(first.tenant))
+        await asyncio.to_thread(discard_leftovers, running.uploads)
         await engine.start()
         try:
-            yield Running(settings, metrics, engine, accounts, first, accounts.embed(first.tenant))
+            yield running
         finally:
             await accounts.close()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Depends
@@ -37,6 +38,11 @@ class Running:
     waiting: set[asyncio.Task[Any]] = field(default_factory=set)
     """Handlers that wait for an execution to end; a shutdown interrupts them, the executions are parked."""
     stopping: bool = False
+
+    @property
+    def uploads(self) -> Path:
+        """Where files in request bodies are kept while they are read."""
+        return self.settings.data_dir / "uploads"
 
     def interrupt_waiters(self) -> None:
         """Let every waiting caller be answered now; each is told how to attach to its execution again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -185,14 +185,15 @@ def _too_deep(depth: int) -> Invalid:
 
 
 def _deeper_than(value: Any, depth: int) -> bool:
-    level = [value]
-    for _ in range(depth + 1):
+    level = _containers([value])
+    for _ in range(depth):
         level = [
-            child
-            for parent in level
-            if isinstance(parent, (dict, list))
-            for child in (parent.values() if isinstance(parent, dict) else parent)
+            inner for outer in level for inner in _containers(outer.values() if isinstance(outer, dict) else outer)
         ]
         if not level:
             return False
-    return True
+    return bool(level)
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, (dict, list))]

@@ -18,6 +18,7 @@ from penstock.server.problems import MEDIA_TYPE
 Schema: TypeAlias = Mapping[str, Any]
 
 ANY: Schema = {}
+OBJECT: Schema = {"type": "object", "additionalProperties": True}
 TEXT: Schema = {"type": "string"}
 BINARY: Schema = {"type": "string", "format": "binary"}
 
@@ -38,13 +39,14 @@ def ref(kind: type | str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def page_of(kind: type) -> Schema:
+def page_of(kind: type | Schema) -> Schema:
     """The schema of a page of `kind`."""
+    items = ref(kind) if isinstance(kind, type) else kind
     return {
         "type": "object",
         "required": ["data", "nextCursor"],
         "properties": {
-            "data": {"type": "array", "items": ref(kind)},
+            "data": {"type": "array", "items": dict(items)},
             "nextCursor": {"type": ["string", "null"], "description": "Null on the last page."},
         },
     }

@@ -67,7 +67,7 @@ def build(app: FastAPI, routes: Iterable[APIRoute], types: Iterable[type]) -> di
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     for route in routes:
-        _secure(document["paths"][route.path], route)
+        _secure(document["paths"][route.path_format], route)
     document["components"] = {
         "schemas": {"Problem": PROBLEM, **schemas_of(types)},
         "securitySchemes": SECURITY_SCHEMES,

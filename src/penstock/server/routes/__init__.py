@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from penstock.server.routes import health, keys
+from penstock.server.routes import datasets, docs, health, keys, models, prompts, secrets
 
 ROUTERS: tuple[APIRouter, ...] = (
+    datasets.router,
+    prompts.router,
+    models.router,
+    secrets.router,
     keys.router,
+    docs.router,
     health.router,
 )
 
-SCHEMAS: tuple[type, ...] = (*keys.SCHEMAS,)
+SCHEMAS: tuple[type, ...] = (
+    *datasets.SCHEMAS,
+    *prompts.SCHEMAS,
+    *models.SCHEMAS,
+    *secrets.SCHEMAS,
+    *keys.SCHEMAS,
+)
