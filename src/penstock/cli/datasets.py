@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from penstock.cli.connect import Place
 from penstock.cli.output import note, plain, show_json, show_records
 from penstock.cli.session import Session, session_command
 from penstock.client.objects import DatasetFormat, ImportReport
 from penstock.client.paths import dataset_format
 
 _FORMATS = click.Choice(["csv", "json", "jsonl", "parquet"])
+
+
+def _check_import(place: Place, options: Mapping[str, Any]) -> None:
+    if options["kind"] is None:
+        format_of(options["file"])
+    for pair in options["types"]:
+        _typed(pair)
+
+
+def _check_export(place: Place, options: Mapping[str, Any]) -> None:
+    if options["kind"] is None:
+        format_of(options["file"])
+
+
+def _typed(pair: str) -> tuple[str, str]:
+    column, _, kind = pair.rpartition(":")
+    if not column or not kind:
+        raise click.UsageError(f"--type {pair!r} must be COLUMN:TYPE")
+    return column, kind
 
 
 @click.group()
@@ -35,17 +57,19 @@ async def list_datasets(session: Session) -> None:
 @click.option("--append", "mode", flag_value="append", help="Add the rows to the data set of that name.")
 @click.option("--replace", "mode", flag_value="replace", help="Put the rows in the place of those it has.")
 @click.option("--skip-bad", is_flag=True, help="Load the good lines; without it one bad line refuses the file.")
-@session_command()
+@click.option("--type", "types", multiple=True, metavar="COLUMN:TYPE", help="What a column holds; may be repeated.")
+@session_command(check=_check_import)
 async def import_(
-    session: Session, file: Path, name: str | None, kind: DatasetFormat | None, mode: str | None, skip_bad: bool
+    session: Session, /, file: Path, name: str | None, kind: DatasetFormat | None, **options: Any
 ) -> None:
     """Load a CSV, JSON, JSON Lines or Parquet file."""
     report = await session.client.datasets.import_file(
         file,
         name,
         format=kind or format_of(file),
-        mode="append" if mode == "append" else "replace" if mode == "replace" else "create",
-        on_bad="skip" if skip_bad else "refuse",
+        mode=options["mode"] or "create",
+        on_bad="skip" if options["skip_bad"] else "refuse",
+        types=dict(_typed(pair) for pair in options["types"]),
     )
     if session.as_json:
         show_json(report.to_dict())
@@ -58,7 +82,7 @@ async def import_(
 @click.argument("dataset")
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @click.option("--format", "kind", type=_FORMATS, help="The file's format; its suffix tells it by default.")
-@session_command()
+@session_command(check=_check_export)
 async def export(session: Session, dataset: str, file: Path, kind: DatasetFormat | None) -> None:
     """Write a data set's rows to a file."""
     size = await session.client.datasets.export(dataset, file, format=kind or format_of(file))

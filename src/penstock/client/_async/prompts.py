@@ -29,11 +29,11 @@ class AsyncPrompts:
         return await self._transport.fetch(calls.get(f"/prompts/{calls.segment(prompt)}", version=version), Prompt)
 
     def list(self) -> AsyncIterator[Prompt]:
-        """Every prompt of the project, newest first."""
+        """Every prompt of the project."""
         return self._transport.pages("/prompts", Prompt)
 
     def versions(self, prompt: str) -> AsyncIterator[Prompt]:
-        """Every version of a prompt, newest first."""
+        """Every version of a prompt."""
         return self._transport.pages(f"/prompts/{calls.segment(prompt)}/versions", Prompt)
 
     async def delete(self, prompt: str) -> None:

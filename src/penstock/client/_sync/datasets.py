@@ -40,17 +40,20 @@ class Datasets:
         format: DatasetFormat | None = None,  # noqa: A002 - the word for it
         mode: Literal["create", "append", "replace"] = "create",
         on_bad: Literal["refuse", "skip"] = "refuse",
+        types: Mapping[str, str] | None = None,
     ) -> ImportReport:
         """Load a CSV, JSON, JSON Lines or Parquet file, sent as it is read, so that any size fits.
 
         `name` is the file's by default. With bad lines nothing is loaded and BadRequestError names each, unless
-        `on_bad="skip"`. Raises ValueError when the format is not given and the suffix does not tell it.
+        `on_bad="skip"`. `types` says what columns hold (`{"zip": "string"}`) where what would be detected is wrong.
+        Raises ValueError when the format is not given and the suffix does not tell it.
         """
         kind = format or dataset_format(path)
+        chosen = {"types": ",".join(f"{column}:{type_}" for column, type_ in types.items())} if types else {}
         call = Call(
             method="POST",
             path="/datasets",
-            query={"name": name or path.stem, "format": kind, "onBad": on_bad, "mode": mode},
+            query={"name": name or path.stem, "format": kind, "onBad": on_bad, "mode": mode, **chosen},
             headers={"content-type": _CONTENT_TYPES[kind]},
             body=path,
             repeatable=False,
@@ -62,7 +65,7 @@ class Datasets:
         return self._transport.fetch(calls.get(f"/datasets/{calls.segment(dataset)}"), Dataset)
 
     def list(self) -> Iterator[Dataset]:
-        """Every data set of the project, newest first."""
+        """Every data set of the project, by name."""
         return self._transport.pages("/datasets", Dataset)
 
     def rows(self, dataset: str) -> Iterator[dict[str, Any]]:

@@ -46,11 +46,11 @@ class Flows:
         return self._transport.fetch(calls.get(f"/flows/{calls.segment(flow)}"), Flow)
 
     def list(self) -> Iterator[Flow]:
-        """Every flow of the project, newest first."""
+        """Every flow of the project."""
         return self._transport.pages("/flows", Flow)
 
     def versions(self, flow: str) -> Iterator[FlowVersion]:
-        """Every version of a flow, newest first."""
+        """Every version of a flow."""
         return self._transport.pages(f"/flows/{calls.segment(flow)}/versions", FlowVersion)
 
     def deploy(self, flow: str, version: int) -> Flow:

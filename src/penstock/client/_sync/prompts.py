@@ -30,11 +30,11 @@ class Prompts:
         return self._transport.fetch(calls.get(f"/prompts/{calls.segment(prompt)}", version=version), Prompt)
 
     def list(self) -> Iterator[Prompt]:
-        """Every prompt of the project, newest first."""
+        """Every prompt of the project."""
         return self._transport.pages("/prompts", Prompt)
 
     def versions(self, prompt: str) -> Iterator[Prompt]:
-        """Every version of a prompt, newest first."""
+        """Every version of a prompt."""
         return self._transport.pages(f"/prompts/{calls.segment(prompt)}/versions", Prompt)
 
     def delete(self, prompt: str) -> None:
