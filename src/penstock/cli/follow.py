@@ -47,8 +47,8 @@ async def follow(
         final = await handle.wait(timeout, show_progress=sys.stderr.isatty())
     except ExecutionError:
         final = handle.progress
-    except APITimeoutError as over:
-        if timeout is None or isinstance(over.__cause__, Exception):
+    except APITimeoutError:
+        if timeout is None:
             raise
         show_handle(session, handle)
         return STILL_RUNNING

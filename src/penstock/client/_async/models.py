@@ -7,7 +7,11 @@ from typing import Any
 
 from penstock.client import calls
 from penstock.client._async.transport import AsyncTransport
+from penstock.client.calls import Call
 from penstock.client.objects import Model, ModelTest
+
+
+_SLOWEST_MODEL_SECONDS = 120.0
 
 
 class AsyncModels:
@@ -50,8 +54,14 @@ class AsyncModels:
         return self._transport.pages("/models", Model)
 
     async def test(self, name: str) -> ModelTest:
-        """Make a one-token call: whether it answers, how fast, or why not."""
-        return await self._transport.fetch(calls.post(f"/models/{calls.segment(name)}/test"), ModelTest)
+        """Make a one-token call to a saved or built-in model: whether it answers, how fast, or why not."""
+        call = Call(
+            method="POST",
+            path=f"/models/{calls.segment(name)}/test",
+            repeatable=False,
+            hold_seconds=_SLOWEST_MODEL_SECONDS,
+        )
+        return await self._transport.fetch(call, ModelTest)
 
     async def delete(self, name: str) -> None:
         """Forget a saved model and its key."""

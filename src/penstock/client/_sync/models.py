@@ -8,7 +8,10 @@ from typing import Any
 
 from penstock.client import calls
 from penstock.client._sync.transport import Transport
+from penstock.client.calls import Call
 from penstock.client.objects import Model, ModelTest
+
+_SLOWEST_MODEL_SECONDS = 120.0
 
 
 class Models:
@@ -51,8 +54,14 @@ class Models:
         return self._transport.pages("/models", Model)
 
     def test(self, name: str) -> ModelTest:
-        """Make a one-token call: whether it answers, how fast, or why not."""
-        return self._transport.fetch(calls.post(f"/models/{calls.segment(name)}/test"), ModelTest)
+        """Make a one-token call to a saved or built-in model: whether it answers, how fast, or why not."""
+        call = Call(
+            method="POST",
+            path=f"/models/{calls.segment(name)}/test",
+            repeatable=False,
+            hold_seconds=_SLOWEST_MODEL_SECONDS,
+        )
+        return self._transport.fetch(call, ModelTest)
 
     def delete(self, name: str) -> None:
         """Forget a saved model and its key."""
