@@ -10,7 +10,6 @@ from penstock.client._async.transport import AsyncTransport
 from penstock.client.calls import Call
 from penstock.client.objects import Model, ModelTest
 
-
 _SLOWEST_MODEL_SECONDS = 120.0
 
 
