@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from penstock.cli.arguments import FlowFile, FlowFileType
-from penstock.cli.output import note, show_json, show_records
+from penstock.cli.output import note, plain, show_json, show_records
 from penstock.cli.push import push_flow
 from penstock.cli.session import FAILED, Session, session_command
-from penstock.client.errors import UnprocessableEntityError
 
 _file = click.argument("file", type=FlowFileType())
 
@@ -77,18 +76,18 @@ async def deploy(session: Session, flow: str, version: int) -> None:
 @session_command()
 async def validate(session: Session, file: FlowFile) -> int | None:
     """Check a flow file without saving it."""
-    try:
-        checked = await session.client.flows.validate(file.text)
-        faults = checked.errors
-    except UnprocessableEntityError as refusal:
-        faults = refusal.errors
+    checked = await session.client.flows.validate(file.text)
     if session.as_json:
-        show_json({"valid": not faults, "errors": [fault.to_dict() for fault in faults]})
-        return FAILED if faults else None
-    for fault in faults:
-        line = f":{fault.line}" if fault.line is not None else ""
-        click.echo(f"{file.path}{line}: {fault.path}: {fault.message}", err=True)
-    if faults:
+        show_json(checked.to_dict())
+        return None if checked.valid else FAILED
+    for fault in checked.errors:
+        places = [
+            str(file.path),
+            *([str(fault.line)] if fault.line else []),
+            *([f" {fault.path}"] if fault.path else []),
+        ]
+        note(f"{':'.join(places)}: {plain(fault.message)}")
+    if not checked.valid:
         return FAILED
     click.echo(f"{file.path}: fine")
     return None

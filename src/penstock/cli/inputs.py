@@ -21,8 +21,8 @@ def typed_inputs(pairs: Sequence[str], declared: Mapping[str, Any]) -> dict[str,
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise click.UsageError(f"--input {pair!r} must be NAME=VALUE")
-        field = declared.get(name)
-        kind = field.get("type", "string") if isinstance(field, dict) else "string"
+        field = declared.get(name) or {}
+        kind = field if isinstance(field, str) else field.get("type", "string")
         values[name] = text if kind == "string" else _as_json(name, text, kind)
     return values
 

@@ -74,7 +74,8 @@ def show_error(fault: Exception, *, as_json: bool) -> None:
     click.echo(f"Error: {plain_lines(getattr(fault, 'detail', None) or str(fault))}", err=True)
     for single in getattr(fault, "errors", ()):
         line = f" (line {single.line})" if single.line is not None and single.path != f"line {single.line}" else ""
-        click.echo(f"  {plain(single.path)}{line}: {plain(single.message)}", err=True)
+        place = f"{plain(single.path)}{line}: " if single.path or line else ""
+        click.echo(f"  {place}{plain(single.message)}", err=True)
 
 
 def plain_lines(text: str) -> str:

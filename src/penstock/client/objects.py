@@ -164,7 +164,10 @@ class LogEntry(Record, frozen=True, kw_only=True):
 
 
 class Flow(Record, frozen=True, kw_only=True):
-    """A saved flow. `deployed_version` is the one that calls run; `document` comes with a single flow only."""
+    """A saved flow. `version` is its latest, `deployed_version` the one that calls run.
+
+    `document`, and `source` where it was sent as YAML, come with a single flow only.
+    """
 
     id: str
     name: str
@@ -177,11 +180,12 @@ class Flow(Record, frozen=True, kw_only=True):
 
 
 class FlowVersion(Record, frozen=True, kw_only=True):
-    """One immutable version of a flow."""
+    """One immutable version of a flow; `document` comes with a single one only."""
 
     version: int
-    document: dict[str, Any] | None = None
     deployed: bool = False
+    document: dict[str, Any] | None = None
+    source: str | None = None
     created_at: datetime | None = None
 
 

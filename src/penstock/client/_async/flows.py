@@ -37,7 +37,7 @@ class AsyncFlows:
         return await self._transport.fetch(_document("PUT", path, document), Flow)
 
     async def validate(self, document: Mapping[str, Any] | str) -> Validation:
-        """Check a document without saving it."""
+        """Check a document without saving it; every fault it has is in the answer."""
         return await self._transport.fetch(_document("POST", "/flows/validate", document), Validation)
 
     async def get(self, flow: str) -> Flow:
@@ -51,6 +51,11 @@ class AsyncFlows:
     def versions(self, flow: str) -> AsyncIterator[FlowVersion]:
         """Every version of a flow."""
         return self._transport.pages(f"/flows/{calls.segment(flow)}/versions", FlowVersion)
+
+    async def version(self, flow: str, number: int) -> FlowVersion:
+        """One version of a flow with its document. Raises NotFoundError."""
+        path = f"/flows/{calls.segment(flow)}/versions/{number}"
+        return await self._transport.fetch(calls.get(path), FlowVersion)
 
     async def deploy(self, flow: str, version: int) -> Flow:
         """Make this the version that calls run."""

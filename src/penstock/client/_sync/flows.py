@@ -38,7 +38,7 @@ class Flows:
         return self._transport.fetch(_document("PUT", path, document), Flow)
 
     def validate(self, document: Mapping[str, Any] | str) -> Validation:
-        """Check a document without saving it."""
+        """Check a document without saving it; every fault it has is in the answer."""
         return self._transport.fetch(_document("POST", "/flows/validate", document), Validation)
 
     def get(self, flow: str) -> Flow:
@@ -52,6 +52,11 @@ class Flows:
     def versions(self, flow: str) -> Iterator[FlowVersion]:
         """Every version of a flow."""
         return self._transport.pages(f"/flows/{calls.segment(flow)}/versions", FlowVersion)
+
+    def version(self, flow: str, number: int) -> FlowVersion:
+        """One version of a flow with its document. Raises NotFoundError."""
+        path = f"/flows/{calls.segment(flow)}/versions/{number}"
+        return self._transport.fetch(calls.get(path), FlowVersion)
 
     def deploy(self, flow: str, version: int) -> Flow:
         """Make this the version that calls run."""
