@@ -17,12 +17,12 @@ from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions.ending import Ending, conclude
 from penstock.executions.job import OpenJob
 from penstock.executions.journal import Journal, LeaseLost
-from penstock.executions.model import ErrorInfo, Execution, Lane, Status
+from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.patience import patiently
 from penstock.executions.runner import Run, StopReason
 from penstock.executions.signals import Signals
 from penstock.ids import new_id
-from penstock.queue.local import Places
+from penstock.queue.local import Lane, Places
 from penstock.storage import executions as execution_rows
 from penstock.storage.store import Store
 

@@ -86,10 +86,16 @@ class ItemRun:
         self._final: StepRecord | None = None
         self._final_output: Json = None
         self._placed = True
+        self._away = 0
 
     @property
     def depth(self) -> int:
         return self.path.count(".")
+
+    @property
+    def concurrency(self) -> int:
+        """How many items of the execution may be under way at once."""
+        return self._run.execution.options.concurrency
 
     @property
     def shown_path(self) -> str:
@@ -251,8 +257,9 @@ class ItemRun:
             finally:
                 slots.release()
 
-        self.leave_place()
         slots = asyncio.Semaphore(limit)
+        self._away += 1
+        self.leave_place()
         async with asyncio.TaskGroup() as group:
             for index, (path, value) in enumerate(numbered):
                 found = known.get(path)
@@ -263,14 +270,21 @@ class ItemRun:
                 await self._run.window.acquire(self.depth + 1)
                 element = ItemRun(self._run, path, value, input_is_stored=found is not None)
                 group.create_task(attend(index, element))
-        await self._run.window.acquire(self.depth)
-        self._placed = True
+        await self._come_back()
         ended = [outcome for outcome in outcomes if outcome is not None]
         if len(ended) < len(outcomes):
             raise Stopping
         return ended
 
+    async def _come_back(self) -> None:
+        """Take a place again once nothing of this item is fanned out any more."""
+        self._away -= 1
+        if self._away == 0:
+            await self._run.window.acquire(self.depth)
+            self._placed = True
+
     def leave_place(self) -> None:
+        """Give this item's place in the window back, if it has one."""
         if self._placed:
             self._placed = False
             self._run.window.release()

@@ -29,8 +29,8 @@ class Job(Protocol):
         """How many steps one item takes at most: the progress of an execution of one item."""
         ...
 
-    def plan(self, after: int) -> AsyncIterator[list[Planned]]:
-        """Pages of items, in order of their numbers, beginning behind `after` (-1: from the start).
+    def plan(self) -> AsyncIterator[list[Planned]]:
+        """Pages of items, in order of their numbers, which count from 0 without a gap.
 
         Lazy: a page is made when it is asked for. The same execution always yields the same items.
         """

@@ -23,8 +23,8 @@ from penstock.executions.job import Job
 from penstock.executions.journal import Holder, ItemRecord, Journal, LeaseLost, StepRecord
 from penstock.executions.limits import Window
 from penstock.executions.model import ErrorInfo, Execution, Planned, Status
-from penstock.executions.progress import Tally
 from penstock.executions.patience import patiently
+from penstock.executions.progress import Tally
 from penstock.executions.signals import Signals
 from penstock.models.usage import usd_from_nanos
 from penstock.storage import executions as execution_rows
@@ -150,7 +150,7 @@ class Run:
 
     async def _plan_and_run(self) -> None:
         known_total = self.execution.total_items is not None
-        async for page in self.job.plan(-1):
+        async for page in self.job.plan():
             waiting = await self._unfinished(page)
             if not known_total:
                 self.tally.planned += len(page)

@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from penstock.models.usage import Usage
@@ -65,11 +65,11 @@ class ErrorValue(DocumentModel):
 
 
 class Connector(DocumentModel):
-    """The graph editor's form of one input: `{from: out.url, to: urlVar}`; `node` names the source node."""
+    """The graph editor's form of one input: `{node: crawl, from: out.url, to: urlVar}` is `urlVar: crawl.out.url`."""
 
+    node: str
     from_: Annotated[str, Field(alias="from")]
     to: str
-    node: str | None = None
 
 
 class NodeSettings(DocumentModel):
@@ -78,8 +78,8 @@ class NodeSettings(DocumentModel):
     type: str
     title: str | None = None
     """A name for people."""
-    inputs: dict[str, str] | list[Connector] = Field(default_factory=dict)
-    """Input name → reference: `input.review`, `classify.out`, `crawl.out.urls[0]`."""
+    inputs: dict[str, str] = Field(default_factory=dict)
+    """Input name → reference: `input.review`, `classify.out`, `crawl.out.urls[0]`. A list of connectors is read too."""
     after: list[str] = Field(default_factory=list)
     """Nodes (or condition branches, `check.true`) that must have run before, without passing data."""
     when: str | None = None
@@ -90,6 +90,14 @@ class NodeSettings(DocumentModel):
     on_error: Literal["fail", "skip"] | ErrorValue = "fail"
     retry: RetrySettings | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=86400)] | None = None
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _from_connectors(cls, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        connectors = [Connector.model_validate(entry) for entry in value]
+        return {connector.to: f"{connector.node}.{connector.from_}" for connector in connectors}
 
 
 S = TypeVar("S", bound=NodeSettings)

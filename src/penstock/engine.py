@@ -1,0 +1,176 @@
+"""One Penstock process: everything that runs, wired together once.
+
+engine = await Engine.open(settings)
+await engine.start()
+...
+await engine.stop()
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from penstock.accounts.secrets import SecretVault, load_master_key
+from penstock.datasets.service import Datasets
+from penstock.errors import Unavailable
+from penstock.executions.dispatch import Dispatcher
+from penstock.executions.job import OpenJob
+from penstock.executions.journal import Journal
+from penstock.executions.service import ExecutionService
+from penstock.executions.signals import Signals
+from penstock.flows.library import FlowLibrary
+from penstock.flows.prompts import PromptLibrary
+from penstock.flows.service import KIND as FLOW
+from penstock.flows.service import FlowService
+from penstock.flows.services import Services
+from penstock.models.catalog import Catalog
+from penstock.models.gateway import Gateway
+from penstock.models.prices import Prices
+from penstock.net.client import GuardedClient
+from penstock.net.policy import EgressPolicy
+from penstock.ownership import FolderLock
+from penstock.queue.local import Places
+from penstock.sandbox.runner import Sandbox
+from penstock.settings import Settings
+from penstock.storage.migrations import migrate
+from penstock.storage.sqlite import SqliteStore
+from penstock.storage.store import Store
+
+RESERVED_SHARE = 8
+"""One place in so many is kept free for callers who wait."""
+
+
+@dataclass
+class Engine:
+    """What a process serves and runs. `worker=False` accepts work and leaves running it to another process."""
+
+    settings: Settings
+    store: Store
+    services: Services
+    catalog: Catalog
+    journal: Journal
+    dispatcher: Dispatcher
+    executions: ExecutionService
+    library: FlowLibrary
+    flows: FlowService
+    lock: FolderLock | None
+
+    @property
+    def datasets(self) -> Datasets:
+        return self.services.datasets
+
+    @property
+    def prompts(self) -> PromptLibrary:
+        return self.services.prompts
+
+    @property
+    def secrets(self) -> SecretVault:
+        return self.services.secrets
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.services.models
+
+    @classmethod
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        worker: bool = True,
+        on_flush: Callable[[int, float], None] | None = None,
+    ) -> Engine:
+        """Open the store, bring it to this version, and wire everything; nothing runs yet.
+
+        Raises `Unavailable` when the store cannot be used, `Conflict` when another process runs this data folder.
+        """
+        lock = _take_folder(settings) if worker else None
+        try:
+            store = await _open_store(settings)
+            try:
+                return cls._wire(settings, store, lock, worker=worker, on_flush=on_flush)
+            except BaseException:
+                await store.close()
+                raise
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+
+    @classmethod
+    def _wire(
+        cls,
+        settings: Settings,
+        store: Store,
+        lock: FolderLock | None,
+        *,
+        worker: bool,
+        on_flush: Callable[[int, float], None] | None,
+    ) -> Engine:
+        limits = settings.limits
+        vault = SecretVault(store, load_master_key(settings.data_dir))
+        catalog = Catalog(store, encrypt=vault.encrypt, decrypt=vault.decrypt, environment=os.environ)
+        http = GuardedClient(EgressPolicy(settings.allowed_networks))
+        services = Services(
+            models=Gateway(http, catalog, Prices()),
+            http=http,
+            datasets=Datasets(store),
+            secrets=vault,
+            prompts=PromptLibrary(store),
+            sandbox=Sandbox(),
+        )
+        jobs: dict[str, OpenJob] = {}
+        journal = Journal(store, on_flush)
+        places = Places(limits.max_running_executions, limits.max_running_executions // RESERVED_SHARE)
+        dispatcher = Dispatcher(store, journal, Signals(), jobs, places, works=worker)
+        executions = ExecutionService(store, dispatcher, max_queued=limits.max_queued_executions)
+        library = FlowLibrary(store)
+        flows = FlowService(store, library, executions, services, limits)
+        jobs[FLOW] = flows.open_job
+        return cls(settings, store, services, catalog, journal, dispatcher, executions, library, flows, lock)
+
+    async def start(self) -> None:
+        """Begin to run: first what an earlier process left unfinished."""
+        self.journal.start()
+        self.dispatcher.start()
+
+    async def stop(self) -> None:
+        """Park what runs, write what is finished, and let go of everything."""
+        await self.dispatcher.stop(self.settings.limits.shutdown_grace_seconds)
+        await self.journal.close()
+        await self.services.models.close()
+        await self.services.sandbox.close()
+        await self.services.http.close()
+        await self.store.close()
+        if self.lock is not None:
+            self.lock.release()
+
+
+def _take_folder(settings: Settings) -> FolderLock:
+    _make_folder(settings)
+    return FolderLock.take(settings.data_dir, f"http://{settings.host}:{settings.port}")
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Unavailable(
+            "data_folder_unusable", f"The data folder {settings.data_dir} cannot be made: {error.strerror}."
+        ) from error
+
+
+async def _open_store(settings: Settings) -> Store:
+    if settings.database_url is not None:
+        raise Unavailable(
+            "database_unsupported", "This version keeps its data in SQLite only; unset PENSTOCK_DATABASE_URL."
+        )
+    _make_folder(settings)
+    store = SqliteStore(settings.database_path, synchronous=settings.synchronous)
+    try:
+        await migrate(store)
+    except BaseException:
+        await store.close()
+        raise
+    return store

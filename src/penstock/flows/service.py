@@ -1,0 +1,233 @@
+"""Starting flow runs, and rebuilding their jobs from what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.errors import FieldError, Invalid, StepError, TooLarge, Unprocessable
+from penstock.executions.model import ErrorPolicy, Execution, MaxFailed, Options, Submission, Submitted
+from penstock.executions.service import ExecutionService
+from penstock.flows.graph import Graph
+from penstock.flows.job import FlowJob, RowSource, build_walker, row_source_of
+from penstock.flows.library import FlowLibrary, SavedFlow
+from penstock.flows.nodes.dataset_source import DatasetSourceSettings, open_source
+from penstock.flows.nodes.flow import MAX_FLOW_DEPTH
+from penstock.flows.services import Services
+from penstock.flows.walk import Walker
+from penstock.queue.local import Lane
+from penstock.settings import Limits
+from penstock.storage.store import Store
+from penstock.types import Json, JsonObject, Tenant
+
+KIND = "flow"
+MAX_INPUT_ERRORS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One request to run a flow.
+
+    `inputs` are API inputs, one item each; `rows` takes them from a data set instead. `single` marks a call with one
+    flat input, whose output is the whole result. None for a setting takes the flow's own, then the server's.
+    """
+
+    inputs: list[Json] | None = None
+    rows: DatasetSourceSettings | None = None
+    single: bool = False
+    lane: Lane = "batch"
+    version: int | None = None
+    concurrency: int | None = None
+    deadline_seconds: float | None = None
+    on_item_error: ErrorPolicy | None = None
+    metadata: JsonObject | None = None
+    idempotency_key: str | None = None
+    request_hash: str = ""
+    created_by: str | None = None
+
+
+class FlowService:
+    """Runs flows of a library as executions."""
+
+    def __init__(
+        self, store: Store, library: FlowLibrary, executions: ExecutionService, services: Services, limits: Limits
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._executions = executions
+        self._services = services
+        self._limits = limits
+
+    async def start(self, tenant: Tenant, flow: str, request: RunRequest) -> Submitted:
+        """Check a request and submit it.
+
+        Raises `NotFound` for an unknown flow, version or data set, `Invalid` naming each input field that is wrong.
+        """
+        saved = await self._library.saved(tenant, flow, request.version)
+        spec: dict[str, Json] = {"single": request.single}
+        inner = await self._pin_inner(tenant, saved, 1)
+        if inner:
+            spec["flows"] = inner
+        rows, total = await self._rows(tenant, saved.graph, request)
+        inputs: list[Json] | None = None
+        if rows is None:
+            inputs = self._inputs(saved.graph, request)
+            total = len(inputs)
+        else:
+            spec["rows"] = rows.spec()
+            spec["single"] = False
+            if saved.graph.source is not None:
+                spec["input"] = self._shared_input(saved.graph, request)
+        return await self._executions.submit(
+            Submission(
+                tenant=tenant,
+                kind=KIND,
+                subject_id=saved.record.id,
+                subject_name=saved.record.name,
+                subject_version=saved.version,
+                lane=request.lane,
+                spec=spec,
+                options=self._options(saved.graph, request),
+                deadline_ms=self._deadline_ms(saved.graph, request),
+                inputs=inputs,
+                total_items=total,
+                metadata=request.metadata,
+                idempotency_key=request.idempotency_key,
+                request_hash=request.request_hash,
+                created_by=request.created_by,
+            )
+        )
+
+    async def open_job(self, execution: Execution) -> FlowJob:
+        """The job of a stored execution."""
+        tenant = execution.tenant
+        version = execution.subject_version
+        saved = await self._library.saved(tenant, execution.subject_id, version)
+        inner: Any = execution.spec.get("flows") or {}
+        graphs = await self._inner_graphs(tenant, inner)
+        walker = Walker(saved.graph, {}, execution, self._services)
+        return FlowJob(
+            execution=execution,
+            walker=build_walker(saved.graph, inner, graphs, walker),
+            store=self._store,
+            services=self._services,
+            rows=row_source_of(execution.spec),
+        )
+
+    # Where items come from
+
+    async def _rows(self, tenant: Tenant, graph: Graph, request: RunRequest) -> tuple[RowSource | None, int | None]:
+        settings = request.rows
+        if graph.source is not None:
+            node_settings: Any = graph.nodes[graph.source].settings
+            if node_settings.mode == "array":
+                return None, None
+            if settings is not None:
+                raise Invalid("rows_given_twice", f"The flow takes its rows from {graph.source!r}; send no data set.")
+            settings = node_settings
+        if settings is None:
+            return None, None
+        try:
+            source = await open_source(self._services.datasets, tenant, settings)
+        except StepError as error:
+            raise Invalid(error.code, error.message) from error
+        total = None if settings.filter is not None else await source.count()
+        return RowSource(settings, source.version), total
+
+    def _inputs(self, graph: Graph, request: RunRequest) -> list[Json]:
+        given = request.inputs if request.inputs is not None else [{}]
+        if not given:
+            raise Invalid("no_inputs", "`inputs` is an empty list; send at least one input.")
+        if len(given) > self._limits.max_inline_items:
+            raise TooLarge(
+                "too_many_inputs",
+                f"{len(given):,} inputs in one request; at most {self._limits.max_inline_items:,}. Use a data set.",
+            )
+        accepted: list[Json] = []
+        errors: list[FieldError] = []
+        for index, value in enumerate(given):
+            filled, faults = graph.input_schema.accept(value)
+            accepted.append(filled)
+            errors.extend(FieldError(_place(index, fault.path, request), fault.message) for fault in faults)
+            if len(errors) >= MAX_INPUT_ERRORS:
+                break
+        if errors:
+            raise _invalid_input(errors[:MAX_INPUT_ERRORS])
+        return accepted
+
+    def _shared_input(self, graph: Graph, request: RunRequest) -> Json:
+        """The API input of a flow whose items are rows: one for all of them."""
+        given = request.inputs or [{}]
+        if len(given) > 1:
+            raise Invalid("one_input_only", "The flow takes its items from a data set, so it takes one input at most.")
+        accepted, faults = graph.input_schema.accept(given[0])
+        if faults:
+            raise _invalid_input(list(faults))
+        return accepted
+
+    # Flows as nodes
+
+    async def _pin_inner(self, tenant: Tenant, saved: SavedFlow, depth: int) -> dict[str, Json]:
+        """Which version of each inner flow runs, decided once, when the execution is submitted."""
+        pinned: dict[str, Json] = {}
+        for name, node in saved.graph.nodes.items():
+            if node.node.role != "flow":
+                continue
+            if depth >= MAX_FLOW_DEPTH:
+                raise Unprocessable(
+                    "flow_too_deep", f"Flows run flows at most {MAX_FLOW_DEPTH} deep; {name!r} is deeper."
+                )
+            settings: Any = node.settings
+            inner = await self._library.saved(tenant, settings.flow, settings.version)
+            if inner.graph.source is not None or inner.graph.open:
+                raise Unprocessable(
+                    "flow_not_a_node",
+                    f"Flow {inner.record.name!r} cannot be a node: it has a data set source or a split that is not"
+                    " flattened, so it has no single output.",
+                )
+            pinned[name] = {
+                "flow": inner.record.id,
+                "version": inner.version,
+                "flows": await self._pin_inner(tenant, inner, depth + 1),
+            }
+        return pinned
+
+    async def _inner_graphs(self, tenant: Tenant, inner: JsonObject) -> dict[tuple[str, int], Graph]:
+        graphs: dict[tuple[str, int], Graph] = {}
+        for pinned_value in inner.values():
+            pinned: Any = pinned_value
+            saved = await self._library.saved(tenant, pinned["flow"], pinned["version"])
+            graphs[pinned["flow"], pinned["version"]] = saved.graph
+            graphs.update(await self._inner_graphs(tenant, pinned["flows"]))
+        return graphs
+
+    # Settings
+
+    def _options(self, graph: Graph, request: RunRequest) -> Options:
+        settings = graph.document.settings
+        concurrency = request.concurrency or settings.concurrency or self._limits.default_concurrency
+        if concurrency > self._limits.max_concurrency:
+            raise Invalid("concurrency_too_high", f"Concurrency is at most {self._limits.max_concurrency} here.")
+        policy: Any = request.on_item_error or settings.on_item_error
+        if not isinstance(policy, str | MaxFailed):
+            policy = MaxFailed(policy.max_failed)
+        return Options(concurrency=concurrency, on_item_error=policy)
+
+    def _deadline_ms(self, graph: Graph, request: RunRequest) -> int:
+        default = self._limits.async_deadline_seconds
+        seconds = request.deadline_seconds or graph.document.settings.deadline_seconds or default
+        if seconds > self._limits.max_deadline_seconds:
+            raise Invalid("deadline_too_far", f"A deadline is at most {self._limits.max_deadline_seconds:g} s here.")
+        return int(seconds * 1000)
+
+
+def _place(index: int, path: str, request: RunRequest) -> str:
+    if request.single:
+        return path
+    return f"inputs[{index}].{path}" if path else f"inputs[{index}]"
+
+
+def _invalid_input(errors: list[FieldError]) -> Invalid:
+    first = errors[0]
+    more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+    return Invalid("invalid_input", f"{first.path or 'input'} {first.message}{more}.", errors=tuple(errors))
