@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from penstock import AsyncPenstock
     from penstock.settings import Settings
 
@@ -65,10 +67,19 @@ async def connect(place: Place, *, worker: bool) -> AsyncIterator[AsyncPenstock]
 
     import httpx2
 
-    from penstock.server.app import create_app, embedded_key
+    from penstock.server.app import embedded_key
 
-    app = create_app(settings_at(place.data), worker=worker)
-    async with app.router.lifespan_context(app):
+    async with embedded_app(place.data, worker=worker) as app:
         transport = httpx2.ASGITransport(app=app)
         async with AsyncPenstock(EMBEDDED_URL, embedded_key(app), transport=transport, max_retries=0) as client:
             yield client
+
+
+@asynccontextmanager
+async def embedded_app(data: Path | None, *, worker: bool) -> AsyncIterator[FastAPI]:
+    """The web application around an engine on the data folder of this machine, started; it is stopped at the end."""
+    from penstock.server.app import create_app
+
+    app = create_app(settings_at(data), worker=worker)
+    async with app.router.lifespan_context(app):
+        yield app

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from penstock.cli.connect import Place, connect, place_of, settings_at
+from penstock.cli.connect import Place, connect, embedded_app, place_of, settings_at
 from penstock.cli.output import plain, show_json
 from penstock.cli.session import FAILED, run
 
@@ -46,7 +46,7 @@ def doctor(url: str | None, data: Path | None, as_json: bool) -> None:
     place = place_of(url, data)
 
     async def work() -> int | None:
-        report = {**_machine(), **_model(), **await _store(place)}
+        report = {**_machine(), **(await _server(place.url) if place.url else await _folder(place.data))}
         if as_json:
             show_json(report)
         else:
@@ -67,28 +67,36 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _model() -> dict[str, Any]:
-    from penstock.models.catalog import default_model
-
-    return {"defaultModel": default_model()}
-
-
-async def _store(place: Place) -> dict[str, Any]:
-    """Whether the store answers: the server's, or the one in the data folder, which is opened and closed again."""
+async def _server(url: str) -> dict[str, Any]:
+    """Whether the server is there and able to work, and takes our key."""
     from penstock.client.errors import PenstockError
+
+    try:
+        async with connect(Place(url, None), worker=False) as client:
+            await client.ready()
+            _ = [run async for run in client.executions.list(limit=1)]
+    except PenstockError as fault:
+        return {"server": url, "healthy": False, "problem": str(fault)}
+    return {"server": url, "healthy": True}
+
+
+async def _folder(data: Path | None) -> dict[str, Any]:
+    """The store in the data folder, opened and closed again, and the models that can be used from here."""
     from penstock.errors import Problem
 
-    where = place.url or str(settings_at(place.data).data_dir)
-    told: dict[str, Any] = {"server" if place.url else "dataFolder": where}
+    folder = str(settings_at(data).data_dir)
     try:
-        async with connect(place, worker=False) as client:
-            await client.ready()
-    except Problem as fault:
-        # A folder that a running server owns is as it should be.
-        return {**told, "healthy": fault.code == "data_folder_in_use", "store": fault.detail}
-    except (PenstockError, OSError) as fault:
-        return {**told, "healthy": False, "store": str(fault)}
-    return {**told, "healthy": True, "store": "healthy"}
+        async with embedded_app(data, worker=False) as app:
+            catalog = app.state.running.engine.catalog
+            providers = {one.name: one.reason if one.usable else f"no: {one.reason}" for one in catalog.describe()}
+            return {
+                "dataFolder": folder,
+                "healthy": True,
+                "defaultModel": catalog.default_model(),
+                "providers": providers,
+            }
+    except (Problem, OSError) as fault:
+        return {"dataFolder": folder, "healthy": False, "problem": str(fault)}
 
 
 def _installed(name: str) -> str | None:

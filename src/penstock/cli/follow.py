@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from penstock.client.progress import facts
 if TYPE_CHECKING:
     from penstock import AsyncExecutionHandle
     from penstock.client._async.handles import ResultFormat
-    from penstock.client.objects import Execution, Item
+    from penstock.client.objects import Execution
 
 _ROWS_SHOWN = 20
 _FAILURES_SHOWN = 10
@@ -115,17 +114,7 @@ async def _show_results(handle: AsyncExecutionHandle, final: Execution) -> None:
 
 
 async def _first_outputs(handle: AsyncExecutionHandle) -> list[Any]:
-    return [item.output for item in await _some(handle, "succeeded", _ROWS_SHOWN)]
-
-
-async def _some(handle: AsyncExecutionHandle, status: Any, most: int) -> list[Item]:
-    found: list[Item] = []
-    async with aclosing(handle.items(status=status)) as items:  # type: ignore[type-var]
-        async for item in items:
-            found.append(item)
-            if len(found) == most:
-                break
-    return found
+    return [item.output async for item in handle.items("succeeded", limit=_ROWS_SHOWN)]
 
 
 def _columns(rows: Sequence[Any]) -> list[str]:
@@ -145,7 +134,7 @@ async def _show_failures(session: Session, handle: AsyncExecutionHandle, final: 
     if not final.counts.failed:
         return
     note(f"{final.counts.failed} of {final.total_items} items failed:")
-    for item in await _some(handle, "failed", _FAILURES_SHOWN):
+    async for item in handle.items("failed", limit=_FAILURES_SHOWN):
         reason = f"{item.error.node or ''}: {item.error.message}" if item.error else "no reason was kept"
         note(f"  item {plain(item.path)}: {plain(reason)}")
     flags = session.place.flags()

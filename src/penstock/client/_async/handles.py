@@ -96,9 +96,9 @@ class AsyncExecutionHandle:
         """Write the results to a file as they come, so that any number of them fits; returns the bytes written."""
         return await self._transport.download(polling.results_call(self._path, format), path)
 
-    def items(self, status: ItemStatus | None = None) -> AsyncIterator[Item]:
-        """Its items in order, with input, output, error, timings and cost; all, or those of one status."""
-        return self._transport.pages(f"{self._path}/items", Item, status=status)
+    def items(self, status: ItemStatus | None = None, *, limit: int | None = None) -> AsyncIterator[Item]:
+        """Its items in order, with input, output, error, timings and cost: all, or the first `limit` of one status."""
+        return self._transport.pages(f"{self._path}/items", Item, most=limit, status=status)
 
     def logs(
         self, *, level: str | None = None, node: str | None = None, item: str | None = None, after: int | None = None
