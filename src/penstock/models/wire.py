@@ -42,7 +42,11 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """What came back. `value` is the parsed answer when a schema was asked for, else the text."""
+    """What came back. `value` is the parsed answer when a schema was asked for, else the text.
+
+    `model` is the name it was asked under. `price_source` and `price_date` say where its price came from and the day
+    it was valid on; without a known price they are None.
+    """
 
     text: str
     value: Json
@@ -53,3 +57,5 @@ class ModelResponse:
     request_id: str | None = None
     repaired: bool = False
     scripted: bool = False
+    price_source: str | None = None
+    price_date: str | None = None

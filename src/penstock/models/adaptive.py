@@ -1,0 +1,130 @@
+"""How many calls an endpoint takes at once: found out by asking more until it says 429.
+
+The limit starts at 20 and doubles each time a full round of calls was answered while callers were waiting (slow
+start). The first 429 ends that: the limit becomes 0.8 of itself, and again for each 429 of a call that had started
+after the last cut, so that the many 429s of one burst count once. After a cut it stays for a cool-down, and then grows
+by a tenth a round. After a Retry-After nobody calls the endpoint until it is over. (The scheme is the congestion
+control of TCP, RFC 5681, with a gentler cut.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from penstock.errors import StepError
+
+START = 20
+CAP = 2_000
+CUT = 0.8
+COOL_DOWN_SECONDS = 10.0
+
+
+class AdaptiveLimiter:
+    """The places of one endpoint. Belongs to one event loop; waiters are served in order.
+
+    Between calls nobody holds a place: whoever backs off lets go first.
+    """
+
+    def __init__(self, *, start: int = START, cap: int = CAP, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = start
+        self.in_flight = 0
+        self._cap = cap
+        self._clock = clock
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._slow_start = True
+        self._cuts = 0
+        self._answered = 0
+        self._was_full = False
+        self._grow_after = 0.0
+        self._closed_until = 0.0
+        self._opening: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is in it, nobody waits for it, and no Retry-After is running."""
+        return not self.in_flight and not self._waiters and not self.closed_seconds
+
+    @property
+    def closed_seconds(self) -> float:
+        """How long nobody may call yet: what is left of a Retry-After."""
+        return max(0.0, self._closed_until - self._clock())
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place for one call; learns from how the call ends."""
+        await self._acquire()
+        cuts = self._cuts
+        try:
+            yield
+        except StepError as error:
+            if error.code == "model_rate_limited" or error.retry_after_seconds:
+                self._refused(cuts, error.retry_after_seconds or 0.0)
+            raise
+        else:
+            self._grow()
+        finally:
+            self.in_flight -= 1
+            self._admit()
+
+    async def _acquire(self) -> None:
+        if not self._waiters and self.in_flight < self.limit and not self.closed_seconds:
+            self.in_flight += 1
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._admit()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                # The place was handed over in the same turn of the loop in which the wait was given up.
+                self.in_flight -= 1
+                self._admit()
+            raise
+
+    def _admit(self) -> None:
+        """Give free places to those who wait longest."""
+        closed = self.closed_seconds
+        if closed:
+            self._open_later(closed)
+            return
+        while self._waiters and self.in_flight < self.limit:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                self.in_flight += 1
+                waiter.set_result(None)
+        if self._waiters or self.in_flight >= self.limit:
+            self._was_full = True
+
+    def _open_later(self, seconds: float) -> None:
+        if self._waiters and self._opening is None:
+            self._opening = asyncio.get_running_loop().call_later(seconds, self._open)
+
+    def _open(self) -> None:
+        self._opening = None
+        self._admit()
+
+    def _grow(self) -> None:
+        self._answered += 1
+        if self._answered < self.limit or self._clock() < self._grow_after:
+            return
+        if self._was_full:
+            wanted = self.limit * 2 if self._slow_start else self.limit + max(1, self.limit // 10)
+            self.limit = min(self._cap, wanted)
+        self._answered = 0
+        self._was_full = False
+
+    def _refused(self, cuts_at_start: int, retry_after_seconds: float) -> None:
+        now = self._clock()
+        self._closed_until = max(self._closed_until, now + retry_after_seconds)
+        if cuts_at_start != self._cuts:
+            return
+        self.limit = max(1, int(self.limit * CUT))
+        self._cuts += 1
+        self._slow_start = False
+        self._answered = 0
+        self._grow_after = now + COOL_DOWN_SECONDS
