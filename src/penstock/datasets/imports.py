@@ -109,7 +109,8 @@ async def run_import(store: Store, tenant: Tenant, name: str, rows: SourceRows, 
     batches = Batches(rows, refuse=options.on_bad == "refuse")
     published = False
     try:
-        await _discard(store, running)
+        if running.leftovers:
+            await _discard(store, running)
         count = await _stage(store, running, batches)
         if options.on_bad == "refuse":
             _refuse_bad(batches)

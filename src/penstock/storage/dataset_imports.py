@@ -63,13 +63,14 @@ values ($1, $2, $3, $4, $5, $6, $7)
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One running import. `staging` is the version it writes."""
+    """One running import. `staging` is the version it writes; `leftovers`: a dead one had the lease before."""
 
     tenant: Tenant
     id: str
     dataset_no: int
     staging: int
     replaces: bool
+    leftovers: bool = False
 
 
 def begin(tenant: Tenant, name: str, import_id: str, *, must_be_new: bool, replaces: bool) -> Transaction[Import]:
@@ -91,7 +92,8 @@ def begin(tenant: Tenant, name: str, import_id: str, *, must_be_new: bool, repla
     taken = yield _TAKE, tenant.project_id, rows[0]["no"], import_id, expires_at, now_ms()
     if not taken:
         raise _running(name)
-    return Import(tenant, import_id, rows[0]["no"], taken[0]["version"] + 1, replaces)
+    leftovers = rows[0]["import_id"] is not None
+    return Import(tenant, import_id, rows[0]["no"], taken[0]["version"] + 1, replaces, leftovers)
 
 
 def discard(running: Import) -> Transaction[bool]:
