@@ -84,7 +84,7 @@ class Dispatcher:
 
     def offer(self, execution: Execution) -> None:
         """A new execution: it starts at once if there is a place, else when one is free."""
-        if not self.works or self._stopping:
+        if not self.works or self._stopping or execution.no in self._slots:
             return
         if self.places.take(execution.lane):
             self._begin(execution.no, execution.lease_number)
