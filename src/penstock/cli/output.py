@@ -25,6 +25,8 @@ def plain(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, tuple):
+        return plain(", ".join(str(part) for part in value))
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     text = _CONTROL.sub("", " ".join(text.split()))
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine, Mapping
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -76,7 +79,8 @@ def run(work: Coroutine[Any, Any, int | None], *, as_json: bool) -> int:
     from penstock.errors import Problem
 
     try:
-        return asyncio.run(work) or DONE
+        with _terminated_like_interrupted():
+            return asyncio.run(work) or DONE
     except KeyboardInterrupt:
         return INTERRUPTED
     except Problem as fault:
@@ -87,3 +91,16 @@ def run(work: Coroutine[Any, Any, int | None], *, as_json: bool) -> int:
     except (PenstockError, OSError) as fault:
         show_error(fault, as_json=as_json)
         return FAILED
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM stops a command as Ctrl-C does, so that an engine in this process parks its work."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
