@@ -87,20 +87,22 @@ class Prompt(Node[PromptSettings]):
         return [_answer_or_raise(answer) for answer in answers]
 
     async def _ask(self, ctx: NodeContext, request: ModelRequest, models: tuple[str, ...]) -> Json:
-        failed: list[Json] = []
-        for position, model in enumerate(models):
+        failures: list[StepError] = []
+        for model in models:
             try:
                 response = await ctx.services.models.complete(ctx.tenant, replace(request, model=model), ctx.usage)
             except StepError as error:
-                failed.append({"model": model, "code": error.code, "message": error.message})
-                ctx.detail["failedModels"] = failed
-                if position == len(models) - 1 or not (error.retryable or error.code in _UNUSABLE):
-                    ctx.detail["model"] = model
-                    raise
+                failures.append(error)
+                if not (error.retryable or error.code in _UNUSABLE):
+                    break
             else:
                 ctx.detail.update(_detail(response))
                 return response.value
-        raise AssertionError("there is at least one model")
+            finally:
+                if failures:
+                    ctx.detail["failedModels"] = _failed(models, failures)
+        # Another attempt helps when it may help one of them.
+        raise next((error for error in reversed(failures) if error.retryable), failures[-1])
 
     def check(self, settings: PromptSettings) -> Iterable[tuple[str, str]]:
         given = [name for name in ("prompt", "messages", "prompt_id") if getattr(settings, name) is not None]
@@ -203,6 +205,11 @@ def _images(settings: PromptSettings, inputs: JsonObject) -> tuple[Image, ...]:
         if not isinstance(url, str) or not _IMAGE_URL.match(url):
             raise StepError("input_invalid", "an image must be an http(s) URL or a data: URL of an image in base64")
     return tuple(Image(str(url)) for url in urls)
+
+
+def _failed(models: tuple[str, ...], failures: list[StepError]) -> list[Json]:
+    pairs = zip(models, failures, strict=False)
+    return [{"model": model, "code": error.code, "message": error.message} for model, error in pairs]
 
 
 def _answer_or_raise(answer: Json | BaseException) -> Json:

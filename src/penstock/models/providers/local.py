@@ -90,15 +90,17 @@ class _Stream:
     stopped: threading.Event = field(default_factory=threading.Event)
     parts: list[str] = field(default_factory=list)
     finish_reason: str | None = None
+    error: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
     first_token_ms: float | None = None
     id: str | None = None
 
     def take(self, chunk: Any) -> bool:
-        """Read one piece of the stream; true ends it."""
+        """Read one piece of the stream; true ends it. Must not raise: llama.cpp would swallow that."""
         for piece in chunk if isinstance(chunk, list) else [chunk]:
             if piece.get("error"):
-                raise _Refused(str(piece["error"].get("message", piece["error"])))
+                self.error = str(piece["error"].get("message", piece["error"]))
+                return True
             self.usage = piece.get("usage") or self.usage
             self.id = piece.get("id", self.id)
             for choice in piece.get("choices", ()):
@@ -138,6 +140,8 @@ class _Model:
         finally:
             # The thread reads this at its next token: a call that nobody waits for makes no further ones.
             stream.stopped.set()
+        if stream.finish_reason is None:
+            raise StepError("model_bad_answer", f"local/{endpoint.model} broke off its answer", retryable=True)
         return _answer(stream)
 
     def close(self) -> None:
@@ -154,6 +158,8 @@ class _Model:
             raise _Refused(str(error)) from error
         if isinstance(result, dict):
             stream.take(result)
+        if stream.error is not None:
+            raise _Refused(stream.error)
 
     def _loaded(self) -> Any:
         with self._loading:
