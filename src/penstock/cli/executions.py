@@ -36,7 +36,7 @@ def executions() -> None:
 
 @executions.command("list")
 @click.option("--status", type=_STATUSES)
-@click.option("--flow", help="Only runs of this flow (id).")
+@click.option("--flow", help="Only runs of this flow, by id or name.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @session_command()
 async def list_executions(session: Session, status: Status | None, flow: str | None, limit: int) -> None:
@@ -85,11 +85,12 @@ async def watch(session: Session, execution_id: str) -> int:
 async def cancel(session: Session, execution_id: str) -> None:
     """Stop a run: no step starts any more, and what is finished is kept."""
     handle = await session.client.executions.get(execution_id)
-    state = await handle.cancel()
+    receipt = await handle.cancel()
     if session.as_json:
-        show_json(state.to_dict())
-    else:
-        click.echo(f"{execution_id} is {state.status}; {state.counts.succeeded} finished items are kept")
+        show_json(receipt.to_dict())
+        return
+    state = "cancelled" if receipt.status == "cancelled" else "stopping"
+    click.echo(f"{execution_id} is {state}; {handle.progress.counts.succeeded} finished items are kept")
 
 
 @executions.command()
@@ -125,7 +126,7 @@ async def results(session: Session, execution_id: str, output: Path | None) -> i
 
 @executions.command()
 @_id
-@click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), help="This level and above.")
+@click.option("--level", type=click.Choice(["info", "error"]), help="`error`: only what failed.")
 @click.option("--node", help="Only this node.")
 @click.option("--item", metavar="PATH", help="Only this item.")
 @session_command()

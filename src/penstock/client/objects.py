@@ -93,7 +93,8 @@ class Eta(Record, frozen=True, kw_only=True):
 class Execution(Record, frozen=True, kw_only=True):
     """One run and how far it is. `progress` is a whole percent; `partial` says that some items failed.
 
-    `results` is there when the run completed and they are at most 1 MB; else ask the handle for `results()`.
+    `results` is there when the run completed and they are at most 1 MB; else ask the handle for `results()`. `errors`
+    are those of the first hundred failed items, `items("failed")` has all.
     """
 
     execution_id: str
@@ -123,11 +124,31 @@ class Execution(Record, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None
     results: Any = None
     error: ErrorObject | None = None
+    errors: tuple[ErrorObject, ...] = ()
 
     @property
     def done(self) -> bool:
         """Whether the run is over, in whatever way."""
         return self.status in TERMINAL
+
+
+class Cancellation(Record, frozen=True, kw_only=True):
+    """What a cancel did. The receipt is there when the last call has stopped; until then `status` is `running`."""
+
+    execution_id: str
+    status: Status
+    receipt: dict[str, Any] | None = None
+
+
+class NodeTiming(Record, frozen=True, kw_only=True):
+    """When and how long a node worked on an item."""
+
+    node: str
+    round: int = 0
+    status: str = ""
+    attempts: int = 0
+    started_at: datetime | None = None
+    duration_ms: float = 0.0
 
 
 class Item(Record, frozen=True, kw_only=True):
@@ -138,8 +159,9 @@ class Item(Record, frozen=True, kw_only=True):
     input: Any = None
     output: Any = None
     error: ErrorObject | None = None
-    nodes: Any = None
-    usage: Usage | None = None
+    nodes: tuple[NodeTiming, ...] = ()
+    attempts: int = 0
+    usage: Usage = Usage()
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -154,6 +176,7 @@ class LogEntry(Record, frozen=True, kw_only=True):
     item_path: str | None = None
     message: str = ""
     status: str | None = None
+    round: int = 0
     duration_ms: float | None = None
     attempts: int | None = None
     input: Any = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from penstock.client import calls, polling
 from penstock.client._sync.runtime import sleep
 from penstock.client._sync.transport import Transport
 from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
-from penstock.client.objects import Execution, Item, ItemStatus, LogEntry, Status
+from penstock.client.objects import Cancellation, Execution, Item, ItemStatus, LogEntry, Status
 
 ProgressListener = Callable[[Execution], None]
 ResultFormat = Literal["json", "ndjson", "csv"]
@@ -65,13 +66,15 @@ class ExecutionHandle:
             raise self.ended_badly(final)
         return final
 
-    def cancel(self) -> Execution:
+    def cancel(self) -> Cancellation:
         """Stop it: no step starts any more, calls in flight are aborted, finished items are kept.
 
+        Returns the receipt: when the last call stopped, what was finished or dropped, what was spent after the click.
         Raises ConflictError when it has already ended in another way.
         """
-        self._transport.send(calls.post(f"{self._path}/cancel", repeatable=True))
-        return self.refresh()
+        receipt = self._transport.fetch(calls.post(f"{self._path}/cancel", repeatable=True), Cancellation)
+        self.refresh()
+        return receipt
 
     def retry(
         self, items: RetryItems = "failed", *, error_codes: Sequence[str] = (), idempotency_key: str | None = None
@@ -83,8 +86,10 @@ class ExecutionHandle:
         body: dict[str, Any] = {"items": items if isinstance(items, str) else [*items]}
         if error_codes:
             body["errorCodes"] = [*error_codes]
-        self._transport.send(calls.start(f"{self._path}/retry", body, idempotency_key=idempotency_key))
-        return self.refresh()
+        call = calls.start(f"{self._path}/retry", body, idempotency_key=idempotency_key)
+        # A retry reopens the execution whoever asks, so one whose answer was lost must not be sent again.
+        self.progress = self._transport.fetch(replace(call, repeatable=False), Execution)
+        return self.progress
 
     def results(self) -> Any:
         """The results: one object when the run had one item, else a list in item order with None for failed items.
