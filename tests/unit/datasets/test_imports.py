@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from penstock.clock import now_ms
+from penstock.datasets.identity import encode_row
 from penstock.datasets.imports import ImportOptions, run_import
 from penstock.datasets.model import AllRows, BadLine, Column, SourceRow
 from penstock.datasets.service import Datasets
 from penstock.errors import Conflict, Invalid, NotFound
+from penstock.storage import dataset_imports
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import rows_of
 from penstock.types import Json, JsonObject, Tenant
@@ -219,6 +221,21 @@ async def test_a_second_import_into_a_data_set_is_told_to_wait(
     assert (await first).rows == 2
 
 
+async def test_an_append_waits_its_turn_and_the_rows_come_behind_the_others(
+    datasets: Datasets, tenant: Tenant, store: SqliteStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f'{{"n": {number}}}\n' for number in range(400)))
+    await datasets.import_file(tenant, "numbers", path, "jsonl")
+    begin = dataset_imports.begin(tenant, "numbers", "other", must_be_new=False, replaces=False)
+    other = await store.write(begin)
+    with pytest.raises(Conflict, match="Another import into 'numbers'"):
+        await datasets.import_file(tenant, "numbers", path, "jsonl", mode="append")
+    await store.write(dataset_imports.release(other))
+    await datasets.import_file(tenant, "numbers", path, "jsonl", mode="append")
+    assert [row["n"] for row in await everything(datasets, tenant, "numbers")] == [*range(400), *range(400)]
+
+
 async def test_a_cancelled_import_leaves_nothing(datasets: Datasets, tenant: Tenant, store: SqliteStore) -> None:
     started, go_on = threading.Event(), threading.Event()
 
@@ -241,9 +258,6 @@ async def test_a_cancelled_import_leaves_nothing(datasets: Datasets, tenant: Ten
 
 async def crash(store: SqliteStore, tenant: Tenant, name: str, *, replaces: bool) -> None:
     """Leave what an import leaves that was killed long ago after staging rows."""
-    from penstock.datasets.identity import encode_row
-    from penstock.storage import dataset_imports
-
     begin = dataset_imports.begin(tenant, name, "dead", must_be_new=False, replaces=replaces)
     running = await store.write(begin)
     await store.write(dataset_imports.stage(running, [encode_row({"left": n}) for n in range(100)], 0))

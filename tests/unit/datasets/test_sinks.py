@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from penstock.datasets.identity import encode_row
 from penstock.datasets.model import AllRows, Column, DatasetRow, SinkMode
 from penstock.datasets.service import Datasets
 from penstock.errors import StepError
@@ -191,8 +192,6 @@ async def test_behind_a_pinned_version_a_writer_waits_for_the_import(sink: Sink,
 
 
 async def test_behind_a_dead_import_a_writer_clears_up_and_goes_on(sink: Sink, store: SqliteStore) -> None:
-    from penstock.datasets.identity import encode_row
-
     await sink.write({"n": 1})
     await sink.datasets.pin(sink.tenant, "out")
     begin = dataset_imports.begin(sink.tenant, "out", "dead", must_be_new=False, replaces=False)
@@ -203,6 +202,25 @@ async def test_behind_a_dead_import_a_writer_clears_up_and_goes_on(sink: Sink, s
     assert await sink.data() == [{"n": 1}, {"n": 2}]
     await sink.write({"n": 2, "v": 1}, "update", ("n",))
     assert await sink.data() == [{"n": 1}, {"n": 2, "v": 1}]
+
+
+async def test_rows_are_found_whose_numbers_belonged_to_rows_of_a_refused_import(
+    sink: Sink, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_sinks, "INDEX_ROWS", 10)
+    await sink.write({"k": "old"})
+    begin = dataset_imports.begin(sink.tenant, "out", "import", must_be_new=False, replaces=False)
+    running = await store.write(begin)
+    await store.write(dataset_imports.stage(running, [encode_row({"k": f"staged {n}"}) for n in range(50)], 0))
+    with pytest.raises(StepError, match="No row"):
+        await sink.write({"k": "staged 3"}, "update", ("k",))
+    assert await store.write(dataset_imports.discard(running))
+    await store.write(dataset_imports.release(running))
+    for number in range(5):
+        await sink.write({"k": f"new {number}"})
+    for number in range(5):
+        await sink.write({"k": f"new {number}", "v": number}, "update", ("k",))
+    assert [row.get("v") for row in await sink.data()] == [None, 0, 1, 2, 3, 4]
 
 
 async def test_work_that_takes_long_is_done_in_parts(
