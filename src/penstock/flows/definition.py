@@ -148,7 +148,7 @@ def document_json(document: FlowDocument) -> dict[str, Any]:
 def document_schema() -> dict[str, Any]:
     """JSON Schema of the document, with the settings of every node type that is installed."""
     settings = [node.settings for node in registry().values()]
-    union: TypeAdapter[Any] = TypeAdapter(Annotated[Union[tuple(settings)], Field(discriminator="type")])  # noqa: UP007
+    union: TypeAdapter[Any] = TypeAdapter(Annotated[Union[tuple(settings)], Field(discriminator="type")])  # type: ignore[arg-type]  # noqa: UP007
     nodes = union.json_schema(by_alias=True, ref_template="#/$defs/{model}")
     schema = FlowDocument.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
     definitions = {**schema.pop("$defs", {}), **nodes.pop("$defs", {}), "Node": nodes}

@@ -23,6 +23,8 @@ _NULLS = frozenset({"", "~", "null"})
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+)")
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 Lines = dict[str, int]
 """Document path (`nodes.classify.prompt`) → line, counted from 1."""
 
@@ -35,14 +37,14 @@ def read_document(text: str) -> tuple[dict[str, Any], Lines]:
     if len(text) > MAX_DOCUMENT_CHARS:
         raise TooLarge("document_too_large", f"A flow document has at most {MAX_DOCUMENT_CHARS:,} characters.")
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise _not_yaml(str(error.problem or error), None if mark is None else mark.line + 1) from error
     except yaml.YAMLError as error:
         raise _not_yaml(str(error), None) from error
     lines: Lines = {}
-    value = None if root is None else _value(root, (), lines)
+    value = None if root is None else _value(root, (), lines, set())
     if not isinstance(value, dict):
         raise _not_yaml("a flow document is a mapping with at least `name` and `nodes`", 1)
     return value, lines
@@ -57,26 +59,24 @@ def line_of(path: str, lines: Lines) -> int | None:
     return None
 
 
-class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(problem="anchors and aliases are not read here", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
-
-
-def _value(node: yaml.Node, path: tuple[str | int, ...], lines: Lines) -> Any:
-    lines[dotted(path)] = node.start_mark.line + 1
+def _value(node: yaml.Node, path: tuple[str | int, ...], lines: Lines, met: set[int]) -> Any:
+    line = node.start_mark.line + 1
+    if id(node) in met:
+        raise _not_yaml("anchors and aliases are not read here", line)
+    met.add(id(node))
+    lines[dotted(path)] = line
     if len(path) > MAX_DEPTH:
-        raise _not_yaml(f"the document is nested deeper than {MAX_DEPTH}", node.start_mark.line + 1)
+        raise _not_yaml(f"the document is nested deeper than {MAX_DEPTH}", line)
     if isinstance(node, yaml.MappingNode):
-        return dict(_pairs(node, path, lines))
+        return dict(_pairs(node, path, lines, met))
     if isinstance(node, yaml.SequenceNode):
-        return [_value(child, (*path, index), lines) for index, child in enumerate(node.value)]
+        return [_value(child, (*path, index), lines, met) for index, child in enumerate(node.value)]
     return node.value if getattr(node, "style", None) else _plain(node.value)
 
 
-def _pairs(node: yaml.MappingNode, path: tuple[str | int, ...], lines: Lines) -> Iterator[tuple[str, Any]]:
+def _pairs(
+    node: yaml.MappingNode, path: tuple[str | int, ...], lines: Lines, met: set[int]
+) -> Iterator[tuple[str, Any]]:
     seen: set[str] = set()
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
@@ -86,7 +86,7 @@ def _pairs(node: yaml.MappingNode, path: tuple[str | int, ...], lines: Lines) ->
         if key in seen:
             raise _not_yaml(f"the key {key!r} stands twice", line)
         seen.add(key)
-        value = _value(value_node, (*path, key), lines)
+        value = _value(value_node, (*path, key), lines, met)
         lines[dotted((*path, key))] = line
         yield key, value
 

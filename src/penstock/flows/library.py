@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -44,13 +45,16 @@ class FlowLibrary:
         self._records: dict[tuple[str, str], tuple[float, FlowRecord]] = {}
 
     def validate(self, source: str | JsonObject) -> Graph:
-        """Check a document. Raises `Unprocessable` with every fault, its path and (for YAML) its line."""
+        """Check a document. Raises `Unprocessable` with every fault, its path and (for YAML) its line.
+
+        A large document takes a while: off the event loop, please.
+        """
         value, lines = _read(source)
         return compile_graph(parse_document(value, lines), lines)
 
     async def create(self, tenant: Tenant, source: str | JsonObject, *, deploy: bool = True) -> FlowRecord:
         """Save a new flow as version 1. Raises `Unprocessable`, or `Conflict` when its name is taken."""
-        graph = self.validate(source)
+        graph = await asyncio.to_thread(self.validate, source)
         now = now_ms()
         record = FlowRecord(new_id(), graph.document.name, 1, 1 if deploy else None, now, now)
 
@@ -63,7 +67,7 @@ class FlowLibrary:
 
     async def update(self, tenant: Tenant, flow: str, source: str | JsonObject, *, deploy: bool = True) -> FlowRecord:
         """Save a new version; a document equal to the latest version makes none."""
-        graph = self.validate(source)
+        graph = await asyncio.to_thread(self.validate, source)
         current = await self.get(tenant, flow)
         text = dumps(document_json(graph.document))
         now = now_ms()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ class RunRequest:
     flat input, whose output is the whole result. None for a setting takes the flow's own, then the server's.
     """
 
-    inputs: list[Json] | None = None
+    inputs: Sequence[Json] | None = None
     rows: DatasetSourceSettings | None = None
     single: bool = False
     lane: Lane = "batch"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penstock.accounts.secrets import SecretVault
     from penstock.datasets.service import Datasets
+    from penstock.flows.prompts import PromptLibrary
     from penstock.models.gateway import Gateway
     from penstock.net.client import GuardedClient
     from penstock.sandbox.runner import Sandbox
-    from penstock.flows.prompts import PromptLibrary
 
 
 @dataclass(frozen=True, slots=True)

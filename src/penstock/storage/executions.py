@@ -332,7 +332,7 @@ def reopen(execution: Execution, version: int | None, spec: Json, now: int) -> T
 def delete(execution: Execution) -> Transaction[None]:
     """Remove an execution that is over, with everything that belongs to it."""
     for table in ("items", "steps", "events"):
-        yield f"delete from {table} where execution_no = $1", execution.no  # noqa: S608 - names from the line above
+        yield f"delete from {table} where execution_no = $1", execution.no
     yield (
         "delete from idempotency_keys where project_id = $1 and execution_id = $2",
         (execution.tenant.project_id),

@@ -133,7 +133,7 @@ def page(
               group by path
             ) u on u.path = page.path
             order by page.path
-            """,  # noqa: S608 - `only` is one of two constants
+            """,
             execution_no,
             after,
             limit,

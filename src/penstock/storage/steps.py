@@ -10,15 +10,16 @@ from penstock.storage.store import Many, Transaction
 from penstock.types import Tenant
 
 COLUMNS = (
-    "execution_no, path, node, round, generation, status, fingerprint, attempts, started_at, duration_ms,"
-    " output, output_is_item, error, model_calls, input_tokens, output_tokens, cached_tokens, cost_nanos, unpriced_calls, detail"
+    "execution_no, path, node, round, generation, status, fingerprint, attempts, started_at, duration_ms, output,"
+    " output_is_item, error, model_calls, input_tokens, output_tokens, cached_tokens, cost_nanos, unpriced_calls,"
+    " detail"
 )
 
 _INSERT = f"""
 insert into steps ({COLUMNS})
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 on conflict do nothing
-"""  # noqa: S608 - COLUMNS is a constant
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,8 @@ class Core:
     ) -> Json:
         async def call(attempt: Attempt) -> Json:
             self.calls.append((item.shown_path, node))
-            result = action(attempt)
-            return await result if asyncio.iscoroutine(result) else result
+            result: Any = action(attempt)
+            return (await result) if asyncio.iscoroutine(result) else result  # type: ignore[no-any-return]
 
         policy = StepPolicy(effectful, QUICK, timeout_seconds)
         return await item.step(node, call, policy, fingerprint=fingerprint, final=final)

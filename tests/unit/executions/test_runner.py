@@ -184,7 +184,9 @@ async def test_no_more_items_are_under_way_than_the_concurrency_allows(core: Cor
     assert most == 7
 
 
-async def test_a_fault_in_a_job_fails_its_item_and_not_the_process(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_in_a_job_fails_its_item_and_not_the_process(
+    core: Core, caplog: pytest.LogCaptureFixture
+) -> None:
     async def work(item: ItemRun) -> Json:
         return 1 // item.input
 
@@ -365,9 +367,7 @@ async def test_the_same_idempotency_key_is_the_same_execution(core: Core) -> Non
         return 1
 
     core.work = work
-    submitted = await asyncio.gather(
-        *(core.submit([1], idempotency_key="k", request_hash="same") for _ in range(20))
-    )
+    submitted = await asyncio.gather(*(core.submit([1], idempotency_key="k", request_hash="same") for _ in range(20)))
 
     assert len({execution.id for execution in submitted}) == 1
     with pytest.raises(Unprocessable):
