@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from penstock.server.pages import render
+from penstock.server.problems import MEDIA_TYPE
 
 View: TypeAlias = dict[str, Any]
 
@@ -67,7 +68,8 @@ def _content(document: Mapping[str, Any], owner: Mapping[str, Any]) -> list[View
     shapes = []
     for media, described in owner.get("content", {}).items():
         schema = _resolved(document, described.get("schema", {}))
-        fields = list(_fields(document, schema, "", 0))
+        # The same for every refusal, so its fields would be most of the page.
+        fields = [] if media == MEDIA_TYPE else list(_fields(document, schema, "", 0))
         shapes.append(
             {
                 "media": media,

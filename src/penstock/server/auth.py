@@ -37,7 +37,7 @@ class Running:
     embedded_key: str = field(repr=False)
     waiting: set[asyncio.Task[Any]] = field(default_factory=set)
     """Handlers that wait for an execution to end; a shutdown interrupts them, the executions are parked."""
-    stopping: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def uploads(self) -> Path:
@@ -46,7 +46,7 @@ class Running:
 
     def interrupt_waiters(self) -> None:
         """Let every waiting caller be answered now; each is told how to attach to its execution again."""
-        self.stopping = True
+        self.stopping.set()
         for task in self.waiting:
             task.cancel()
 

@@ -78,23 +78,19 @@ async def stream_bytes(request: Request, limit: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def read_json(request: Request, limit: int, depth: int) -> Any:
-    """The body as JSON, nested at most `depth` deep.
+async def read_object(request: Request, limit: int, depth: int) -> dict[str, Any]:
+    """The body as a JSON object, nested at most `depth` deep; an empty body is an empty object.
 
     Raises `UnsupportedMedia`, `TooLarge`, or `Invalid` with the line and column of the fault.
     """
     expect_type(request, (JSON,))
     body = await read_bytes(request, limit)
-    if len(body) > _PARSE_IN_THREAD_BYTES:
-        return await asyncio.to_thread(parse_json, body, depth)
-    return parse_json(body, depth)
-
-
-async def read_object(request: Request, limit: int, depth: int) -> dict[str, Any]:
-    """The body as a JSON object; an empty body is an empty object. Raises as `read_json` does."""
-    if request.headers.get("content-length") == "0":
+    if not body:
         return {}
-    value = await read_json(request, limit, depth)
+    if len(body) > _PARSE_IN_THREAD_BYTES:
+        value = await asyncio.to_thread(parse_json, body, depth)
+    else:
+        value = parse_json(body, depth)
     if not isinstance(value, dict):
         raise Invalid("object_expected", f"The body must be a JSON object, not {kind_of(value)}.")
     return value
@@ -168,7 +164,7 @@ def _invalid_json(body: bytes, message: str) -> Invalid:
     at = _AT_BYTE.search(message)
     what = _AT_BYTE.sub("", message).removeprefix("JSON is malformed: ")
     if not body.strip():
-        return Invalid("invalid_json", "The body is empty; a JSON value was expected.")
+        return Invalid("invalid_json", "There is nothing but white space; a JSON value was expected.")
     before = body[: int(at[1])] if at else body
     line = before.count(b"\n") + 1
     column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1

@@ -68,8 +68,9 @@ def build(app: FastAPI, routes: Iterable[APIRoute], types: Iterable[type]) -> di
     )
     for route in routes:
         _secure(document["paths"][route.path_format], route)
+    of_parameters = document.get("components", {}).get("schemas", {})
     document["components"] = {
-        "schemas": {"Problem": PROBLEM, **schemas_of(types)},
+        "schemas": {"Problem": PROBLEM, **of_parameters, **schemas_of(types)},
         "securitySchemes": SECURITY_SCHEMES,
     }
     document["security"] = [{name: []} for name in SECURITY_SCHEMES]

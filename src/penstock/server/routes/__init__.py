@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from penstock.server.routes import datasets, docs, health, keys, models, prompts, secrets
-
-ROUTERS: tuple[APIRouter, ...] = (
-    datasets.router,
-    prompts.router,
-    models.router,
-    secrets.router,
-    keys.router,
-    docs.router,
-    health.router,
+from penstock.server.routes import (
+    datasets,
+    docs,
+    executions,
+    flows,
+    health,
+    jobs,
+    keys,
+    models,
+    prompts,
+    runs,
+    secrets,
 )
 
-SCHEMAS: tuple[type, ...] = (
-    *datasets.SCHEMAS,
-    *prompts.SCHEMAS,
-    *models.SCHEMAS,
-    *secrets.SCHEMAS,
-    *keys.SCHEMAS,
-)
+# The first match wins and costs least: the calls that are made most come first, and `/flows/executions` must come
+# before `/flows/{flow}`.
+_MODULES = (runs, executions, flows, datasets, prompts, models, secrets, keys, jobs)
+
+ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, health.router)
+
+SCHEMAS: tuple[type, ...] = tuple(kind for module in _MODULES for kind in module.SCHEMAS)

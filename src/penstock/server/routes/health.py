@@ -29,7 +29,7 @@ async def health() -> Response:
 async def ready(request: Request) -> Response:
     """503 while the store does not answer, or the server is stopping. No key is needed."""
     running: Running = request.app.state.running
-    if running.stopping:
+    if running.stopping.is_set():
         raise Unavailable("stopping", "This server is shutting down.", retry_after_seconds=5)
     await running.engine.store.read(rows_of("select 1 as one"))
     return answer({"status": "ready"})

@@ -67,14 +67,14 @@ SCHEMAS = (ModelSpecification, Pricing, Model, CallError, ModelTest)
 )
 async def create_model(call: Writes) -> Response:
     """The provider's key is kept encrypted and never sent back."""
-    saved = await call.engine.models.create(call.tenant, await call.object())
+    saved = await call.engine.catalog.create(call.tenant, await call.object())
     return answer(saved.as_json(), 201, {"Location": call.path(f"/models/{saved.id}")})
 
 
 @router.get("/models", **doc("List models", returns=page_of(Model)))
 async def list_models(call: Reads, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """Newest first. Models named `provider/name` need not be saved."""
-    found = await call.engine.models.list(call.tenant, after=cursor, limit=limit + 1)
+    found = await call.engine.catalog.list(call.tenant, after=cursor, limit=limit + 1)
     following = found[limit - 1].id if len(found) > limit else None
     return page([saved.as_json() for saved in found[:limit]], following)
 
@@ -89,17 +89,17 @@ async def test_model(call: Writes, name: Name) -> Response:
 @router.get("/models/{name:path}", **doc("Get a model", returns=ref(Model), problems=(404,)))
 async def get_model(call: Reads, name: Name) -> Response:
     """By its id or its name."""
-    return answer((await call.engine.models.get(call.tenant, name)).as_json())
+    return answer((await call.engine.catalog.get(call.tenant, name)).as_json())
 
 
 @router.patch("/models/{name:path}", **doc("Change a model", body=OBJECT, returns=ref(Model), problems=(400, 404, 409)))
 async def change_model(call: Writes, name: Name) -> Response:
     """Changes the fields that are given. With another `baseUrl` the key must be given again."""
-    return answer((await call.engine.models.update(call.tenant, name, await call.object())).as_json())
+    return answer((await call.engine.catalog.update(call.tenant, name, await call.object())).as_json())
 
 
 @router.delete("/models/{name:path}", **doc("Delete a model", status=204, problems=(404,)))
 async def delete_model(call: Writes, name: Name) -> Response:
     """With its key."""
-    await call.engine.models.delete(call.tenant, name)
+    await call.engine.catalog.delete(call.tenant, name)
     return nothing()

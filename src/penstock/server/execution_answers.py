@@ -1,0 +1,158 @@
+"""Executions as callers see them: handles, progress, items, log lines."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from penstock.clock import iso, now_ms
+from penstock.executions import paths
+from penstock.executions.model import Execution, Status
+from penstock.models.usage import usd_from_nanos
+from penstock.server.answers import maybe_iso
+from penstock.server.auth import Call
+from penstock.server.results import results_of
+from penstock.storage import items as item_rows
+from penstock.storage import timings
+from penstock.types import Json, JsonObject
+
+SHOWN_ERRORS = 100
+_LONGEST_RETRY_AFTER = 30
+_UNKNOWN_RETRY_AFTER = 2
+
+
+def links(call: Call, execution_id: str) -> JsonObject:
+    """Where the parts of an execution are."""
+    here = call.path(f"/executions/{execution_id}")
+    return {"self": here, **{part: f"{here}/{part}" for part in ("items", "results", "logs", "cancel")}}
+
+
+async def handle(call: Call, execution: Execution) -> JsonObject:
+    """What an asynchronous call is answered with."""
+    ahead = await call.engine.executions.queue_position(execution)
+    started = execution.started_at or (None if ahead else now_ms())
+    return {
+        "executionId": execution.id,
+        "status": execution.status.value,
+        "flowId": execution.subject_id,
+        "flowVersion": execution.subject_version,
+        "links": links(call, execution.id),
+        "queue": {"position": ahead, "estimatedStart": maybe_iso(started)},
+    }
+
+
+async def progress(call: Call, execution_id: str) -> tuple[Execution, dict[str, Any]]:
+    """An execution and its progress body, with the results when it is completed and they are small enough."""
+    execution, body = await call.engine.executions.progress(call.tenant, execution_id)
+    body["links"] = links(call, execution.id)
+    if execution.status == Status.COMPLETED:
+        results = await results_of(call.engine, call.tenant, execution)
+        body["results"] = await results.inline(call.running.settings.limits.max_inline_results_bytes)
+    if execution.status.terminal and body["partial"]:
+        failed = await call.engine.store.read(item_rows.first_failed(execution.no, SHOWN_ERRORS))
+        body["errors"] = [msgspec.Raw(text.encode()) for text in failed]
+    return execution, body
+
+
+def entity_tag(body: dict[str, Any]) -> str:
+    """Changes whenever the progress does, but not with the clock alone."""
+    counts = body["counts"]
+    state = f"{body['generation']}-{body['seq']}-{body['status']}-{counts['running']}-{body['currentNode']}"
+    return f'W/"{state.encode().hex()}"'
+
+
+def retry_after(body: dict[str, Any]) -> str:
+    """Seconds until it is worth looking again: half of the time that is left by the estimate."""
+    eta = body["eta"]
+    seconds = _UNKNOWN_RETRY_AFTER if eta is None else math.ceil(eta["secondsP50"] / 2)
+    return str(max(1, min(_LONGEST_RETRY_AFTER, seconds)))
+
+
+def server_timing(execution: Execution) -> str:
+    """`Server-Timing` of an execution: how long it waited and how long it ran, in milliseconds."""
+    started = execution.period_started_at or execution.finished_at or execution.created_at
+    finished = execution.finished_at or now_ms()
+    return f"queue;dur={max(0, started - execution.created_at)}, run;dur={max(0, finished - started)}"
+
+
+async def item_bodies(call: Call, execution: Execution, rows: Sequence[Any]) -> list[JsonObject]:
+    """Items with what each of their nodes did and when."""
+    if not rows:
+        return []
+    bounds = rows[0]["path"], rows[-1]["path"]
+    steps = await call.engine.store.read(timings.of_items(call.tenant, execution.no, *bounds))
+    nodes: dict[str, list[Json]] = defaultdict(list)
+    for step in steps:
+        nodes[step["path"]].append(_timing(step))
+    return [_item(row, nodes[row["path"]]) for row in rows]
+
+
+def log_line(row: Any) -> JsonObject:
+    """One line of the log: a node's work on an item."""
+    failed = row["status"] != "succeeded" and row["status"] != "skipped"
+    error: Any = raw(row["error"])
+    times = "" if row["attempts"] <= 1 else f", attempt {row['attempts']}"
+    return {
+        "seq": row["no"],
+        "at": iso(row["started_at"] + row["duration_ms"]),
+        "level": "error" if failed else "info",
+        "node": row["node"],
+        "itemPath": paths.shown(row["path"]),
+        "message": f"{row['node']} {row['status']} in {row['duration_ms']} ms{times}",
+        "status": row["status"],
+        "round": row["round"],
+        "durationMs": row["duration_ms"],
+        "attempts": row["attempts"],
+        "input": raw(row["item_input"]),
+        "output": raw(row["output"]),
+        "error": error,
+        "usage": _usage(row),
+        "detail": raw(row["detail"]),
+    }
+
+
+def raw(text: str | None) -> Any:
+    """Stored JSON text, to be sent as it is."""
+    return None if text is None else msgspec.Raw(text.encode())
+
+
+def _item(row: Any, nodes: list[Json]) -> JsonObject:
+    shown: JsonObject = {
+        "path": paths.shown(row["path"]),
+        "status": row["status"],
+        "input": raw(row["input"]),
+        "output": raw(row["output"]) if row["status"] == "succeeded" else None,
+        "error": raw(row["error"]),
+        "startedAt": maybe_iso(row["started_at"]),
+        "finishedAt": maybe_iso(row["finished_at"]),
+        "nodes": nodes,
+        "attempts": row["attempts"] or 0,
+        "usage": _usage(row),
+    }
+    return shown
+
+
+def _timing(step: Any) -> JsonObject:
+    return {
+        "node": step["node"],
+        "round": step["round"],
+        "status": step["status"],
+        "attempts": step["attempts"],
+        "startedAt": iso(step["started_at"]),
+        "durationMs": step["duration_ms"],
+    }
+
+
+def _usage(row: Any) -> JsonObject:
+    return {
+        "modelCalls": row["model_calls"] or 0,
+        "inputTokens": row["input_tokens"] or 0,
+        "outputTokens": row["output_tokens"] or 0,
+        "cachedTokens": row["cached_tokens"] or 0,
+        "costUsd": usd_from_nanos(row["cost_nanos"] or 0),
+        "unpricedCalls": row["unpriced_calls"] or 0,
+    }

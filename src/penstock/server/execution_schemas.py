@@ -1,0 +1,172 @@
+"""The shapes of answers about executions: what `execution_answers` makes, as the API's description shows it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Status = Literal["pending", "running", "paused", "completed", "failed", "cancelled", "timeout"]
+
+
+class ErrorObject(msgspec.Struct, rename="camel"):
+    """Why something failed; the same everywhere."""
+
+    code: str
+    message: str
+    node: str | None
+    item_index: int | None
+    item_path: str | None
+    retryable: bool
+    attempts: int
+    cause: str | None
+
+
+class Links(msgspec.Struct):
+    """Where the parts of an execution are."""
+
+    self: str
+    items: str
+    results: str
+    logs: str
+    cancel: str
+
+
+class Queue(msgspec.Struct, rename="camel"):
+    """How many executions come first, and when this one starts, where that is known."""
+
+    position: int
+    estimated_start: str | None
+
+
+class Handle(msgspec.Struct, rename="camel"):
+    """An execution that goes on in the background."""
+
+    execution_id: str
+    status: Status
+    flow_id: str
+    flow_version: int | None
+    links: Links
+    queue: Queue
+
+
+class Counts(msgspec.Struct):
+    """Items by status."""
+
+    pending: int
+    running: int
+    succeeded: int
+    failed: int
+    skipped: int
+    cancelled: int
+
+
+class Usage(msgspec.Struct, rename="camel"):
+    """What model calls consumed. With `unpricedCalls`, the cost is a lower bound."""
+
+    model_calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: str
+    unpriced_calls: int
+    ecu: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Eta(msgspec.Struct):
+    """Seconds that are left: the median of the estimate, and its 90th percentile."""
+
+    seconds_p50: float = msgspec.field(name="secondsP50")
+    seconds_p90: float = msgspec.field(name="secondsP90")
+
+
+class Progress(msgspec.Struct, rename="camel"):
+    """An execution and how far it is. `errors` holds the first hundred failed items' errors."""
+
+    execution_id: str
+    kind: str
+    flow_id: str
+    flow_name: str
+    flow_version: int | None
+    status: Status
+    progress: int
+    current_node: str | None
+    items_processed: int
+    total_items: int | None
+    elapsed_time: str
+    elapsed_ms: int
+    estimated_remaining: str | None
+    counts: Counts
+    partial: bool
+    seq: int
+    eta: Eta | None
+    usage: Usage
+    generation: int
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    deadline_at: str
+    cancel_requested_at: str | None
+    metadata: dict[str, Any] | None
+    links: Links
+    results: Any
+    error: ErrorObject | None
+    errors: list[ErrorObject] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Cancelled(msgspec.Struct, rename="camel"):
+    """What a cancel did: when calls stopped, which items were finished, what was spent after it was asked for."""
+
+    execution_id: str
+    status: Status
+    receipt: Any
+    links: Any
+
+
+class NodeTiming(msgspec.Struct, rename="camel"):
+    """When and how long a node worked on an item."""
+
+    node: str
+    round: int
+    status: str
+    attempts: int
+    started_at: str
+    duration_ms: int
+
+
+class Item(msgspec.Struct, rename="camel"):
+    """One item. `path` is its place: `3`, or `3.7` for an element that a splitter made."""
+
+    path: str
+    status: str
+    input: Any
+    output: Any
+    error: ErrorObject | None
+    started_at: str | None
+    finished_at: str | None
+    nodes: list[NodeTiming]
+    attempts: int
+    usage: Usage
+
+
+class LogLine(msgspec.Struct, rename="camel"):
+    """A node's work on an item. `input` is the item's, where it came with the request."""
+
+    seq: int
+    at: str
+    level: Literal["info", "error"]
+    node: str
+    item_path: str
+    message: str
+    status: str
+    round: int
+    duration_ms: int
+    attempts: int
+    input: Any
+    output: Any
+    error: ErrorObject | None
+    usage: Usage
+    detail: Any
+
+
+SCHEMAS = (Handle, Progress, Cancelled, Item, LogLine)

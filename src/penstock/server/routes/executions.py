@@ -1,0 +1,309 @@
+"""`/executions` (and the same under `/flows/executions`): look, wait, cancel, retry, read, delete."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from starlette.responses import Response, StreamingResponse
+
+from penstock.clock import parse_iso
+from penstock.errors import FieldError, Invalid, NotFound
+from penstock.executions.model import Execution, ExecutionFilter, ItemStatus, RetryRequest, Status
+from penstock.executions.service import LogFilter
+from penstock.server.answers import answer, nothing, page
+from penstock.server.auth import Call, needs
+from penstock.server.bodies import NDJSON
+from penstock.server.describe import MAX_PAGE, TEXT, Cursor, Limit, content, doc, header, page_of, path_id, ref
+from penstock.server.execution_answers import entity_tag, item_bodies, links, log_line, progress, retry_after
+from penstock.server.execution_schemas import SCHEMAS as ANSWERS
+from penstock.server.execution_schemas import Cancelled, Item, LogLine, Progress
+from penstock.server.results import results_of
+from penstock.server.waiting import ServerStopping, wait_for_end
+
+router = APIRouter(tags=["executions"])
+Reads = Annotated[Call, needs("executions:read")]
+Runs = Annotated[Call, needs("executions:run")]
+ExecutionId = Annotated[str, path_id("executionId")]
+
+LONGEST_POLL_SECONDS = 60.0
+CSV = "text/csv"
+
+
+class RetryBody(BaseModel):
+    """Which items to run again. What succeeded is kept, and not paid for again."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+
+    items: Literal["failed", "unfinished"] | Annotated[list[str], Field(min_length=1, max_length=10_000)] = "failed"
+    error_codes: list[str] = Field(default=[], max_length=100, description="Only items that failed with one of these.")
+    flow_version: Literal["same"] | Annotated[int, Field(ge=1, le=2**31 - 1)] = "same"
+
+
+SCHEMAS = (RetryBody, *ANSWERS)
+
+
+async def list_executions(
+    call: Reads,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    status: Annotated[str | None, Query(max_length=200, description="One status, or several with commas.")] = None,
+    flow: Annotated[str | None, Query(alias="flowId", max_length=300, description="Id or name.")] = None,
+    kind: Annotated[str | None, Query(max_length=50)] = None,
+    created_after: Annotated[str | None, Query(alias="createdAfter", max_length=50, description="ISO 8601.")] = None,
+    created_before: Annotated[str | None, Query(alias="createdBefore", max_length=50, description="ISO 8601.")] = None,
+    text: Annotated[str | None, Query(alias="q", max_length=200, description="Part of the id or the name.")] = None,
+) -> Response:
+    """Newest first; a page costs the same however many there are."""
+    wanted = ExecutionFilter(
+        statuses=_statuses(status),
+        kind=kind,
+        subject_id=None if flow is None else await _flow_id(call, flow),
+        created_after=_moment("createdAfter", created_after),
+        created_before=_moment("createdBefore", created_before),
+        text=text,
+    )
+    found, following = await call.engine.executions.page(call.tenant, wanted, cursor, limit)
+    return page([{**body, "links": links(call, body["executionId"])} for body in found], following)
+
+
+async def get_execution(
+    call: Reads,
+    execution_id: ExecutionId,
+    wait: Annotated[float, Query(ge=0, le=LONGEST_POLL_SECONDS, description="Seconds to wait for the end.")] = 0,
+    strict: Annotated[bool, Query(description="Answer 202 until it is over.")] = False,
+) -> Response:
+    """How far it is, with its results when it is completed and they take at most 1 MB.
+
+    200 also while it runs. `ETag` and `If-None-Match` save the body, `Retry-After` says when to look again.
+    """
+    if wait > 0:
+        await _end_or_time(call, execution_id, wait)
+    execution, body = await progress(call, execution_id)
+    tag = entity_tag(body)
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if not execution.status.terminal:
+        headers["Retry-After"] = retry_after(body)
+    known = call.request.headers.get("if-none-match", "")
+    if tag in (part.strip() for part in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    return answer(body, 202 if strict and not execution.status.terminal else 200, headers)
+
+
+async def cancel_execution(call: Runs, execution_id: ExecutionId) -> Response:
+    """No step starts any more, calls in flight are cut off, finished items are kept.
+
+    200 with the receipt, or 202 while calls are still being stopped. Doing so again changes nothing.
+    """
+    execution = await call.engine.executions.cancel(call.tenant, execution_id)
+    shown = Cancelled(execution.id, execution.status.value, execution.cancel_receipt, links(call, execution.id))
+    return answer(shown, 200 if execution.status.terminal else 202)
+
+
+async def retry_execution(call: Runs, execution_id: ExecutionId) -> Response:
+    """Inside the same execution: only those items run, and everything is merged. It must be over."""
+    body = await call.body(RetryBody)
+    wanted = RetryRequest(
+        items=body.items if isinstance(body.items, str) else tuple(body.items),
+        error_codes=tuple(body.error_codes),
+        version=None if body.flow_version == "same" else body.flow_version,
+    )
+    if wanted.version is not None:
+        execution = await call.engine.executions.get(call.tenant, execution_id)
+        await call.engine.library.saved(call.tenant, execution.subject_id, wanted.version)
+    reopened = await call.engine.executions.retry(call.tenant, execution_id, wanted)
+    _, shown = await progress(call, reopened.id)
+    return answer(shown, 202, {"Location": call.path(f"/executions/{reopened.id}")})
+
+
+async def list_items(
+    call: Reads,
+    execution_id: ExecutionId,
+    status: ItemStatus | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """In order, with input, output, error, what each node did, tokens and cost.
+
+    `Accept: application/x-ndjson` streams all of them, one per line.
+    """
+    execution = await call.engine.executions.get(call.tenant, execution_id)
+    if _accepted(call, ("application/json", NDJSON)) == NDJSON:
+        return StreamingResponse(_item_lines(call, execution, status, cursor), media_type=NDJSON)
+    rows, following = await call.engine.executions.items(call.tenant, execution_id, status, cursor, limit)
+    return page(await item_bodies(call, execution, rows), following)
+
+
+async def get_results(call: Reads, execution_id: ExecutionId) -> Response:
+    """Streamed, as JSON, NDJSON or CSV by `Accept`.
+
+    One object when the execution had one item by construction; else a list in item order, with null for each item
+    that has no output. 409 while it is not over.
+    """
+    execution = await call.engine.executions.get(call.tenant, execution_id)
+    results = await results_of(call.engine, call.tenant, execution)
+    media = _accepted(call, ("application/json", NDJSON, CSV))
+    pieces = {NDJSON: results.as_lines, CSV: results.as_csv}.get(media, results.as_json)()
+    first = await anext(pieces, b"")
+    return StreamingResponse(_behind(first, pieces), media_type=media)
+
+
+async def list_logs(
+    call: Reads,
+    execution_id: ExecutionId,
+    level: Annotated[Literal["info", "error"], Query(description="`error`: only what failed.")] = "info",
+    node: Annotated[str | None, Query(max_length=300)] = None,
+    item: Annotated[str | None, Query(max_length=300, description="An item's path, such as 3 or 3.7.")] = None,
+    after: Annotated[int, Query(ge=0, le=2**62, description="`seq` of the last line seen.")] = 0,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """What each node did for each item, in the order it was recorded, with timing, tokens and cost."""
+    if cursor is not None:
+        if not cursor.isdecimal() or len(cursor) > 18:
+            raise Invalid("cursor_invalid", "This cursor was not made here; take nextCursor of the page before.")
+        after = int(cursor)
+    wanted = LogFilter(after=after, limit=limit + 1, node=node, path=item, failed_only=level == "error")
+    _, rows = await call.engine.executions.logs(call.tenant, execution_id, wanted)
+    following = str(rows[limit - 1]["no"]) if len(rows) > limit else None
+    return page([log_line(row) for row in rows[:limit]], following)
+
+
+async def delete_execution(call: Runs, execution_id: ExecutionId) -> Response:
+    """With its items, steps and logs. Only one that is over."""
+    await call.engine.executions.delete(call.tenant, execution_id)
+    return nothing()
+
+
+Handler = Callable[..., Awaitable[Response]]
+_NOT_MODIFIED = {"description": "As the caller knows it already"}
+_STREAM = {"description": "The results, streamed", **content({"application/json": {}, NDJSON: TEXT, CSV: TEXT})}
+_RETRY_BODY: dict[str, Any] = {"requestBody": {"required": False, **content({"application/json": ref(RetryBody)})}}
+
+_ROUTES: tuple[tuple[str, str, Handler, dict[str, Any]], ...] = (
+    ("GET", "", list_executions, doc("List executions", returns=page_of(Progress), problems=(400,))),
+    (
+        "GET",
+        "/{executionId}",
+        get_execution,
+        doc(
+            "Get an execution",
+            returns=ref(Progress),
+            responses={
+                202: {"description": "It is not over (`strict`)", **content({"application/json": ref(Progress)})},
+                304: _NOT_MODIFIED,
+            },
+            problems=(404,),
+            extra={"parameters": [header("If-None-Match", "The `ETag` of the answer before.")]},
+        ),
+    ),
+    ("DELETE", "/{executionId}", delete_execution, doc("Delete an execution", status=204, problems=(404, 409))),
+    (
+        "POST",
+        "/{executionId}/cancel",
+        cancel_execution,
+        doc(
+            "Cancel an execution",
+            returns=ref(Cancelled),
+            responses={202: {"description": "It is stopping", **content({"application/json": ref(Cancelled)})}},
+            problems=(404, 409),
+        ),
+    ),
+    (
+        "POST",
+        "/{executionId}/retry",
+        retry_execution,
+        doc("Retry items", status=202, returns=ref(Progress), problems=(400, 404, 409), extra=_RETRY_BODY),
+    ),
+    (
+        "GET",
+        "/{executionId}/items",
+        list_items,
+        doc(
+            "Read items",
+            responses={
+                200: {
+                    "description": "A page of items, or all of them as NDJSON",
+                    **content({"application/json": page_of(Item), NDJSON: ref(Item)}),
+                }
+            },
+            problems=(400, 404),
+        ),
+    ),
+    (
+        "GET",
+        "/{executionId}/results",
+        get_results,
+        doc("Read results", responses={200: _STREAM}, problems=(404, 409)),
+    ),
+    ("GET", "/{executionId}/logs", list_logs, doc("Read the log", returns=page_of(LogLine), problems=(400, 404))),
+)
+
+for base in ("/executions", "/flows/executions"):
+    for method, path, handler, described in _ROUTES:
+        name = f"{handler.__name__}{'_of_flow' if base != '/executions' else ''}"
+        router.add_api_route(base + path, handler, methods=[method], name=name, **described)
+
+
+async def _end_or_time(call: Call, execution_id: str, seconds: float) -> None:
+    """Long polling: when the server stops, the caller is told how far the execution is, and asks again."""
+    try:
+        await wait_for_end(call, execution_id, seconds)
+    except ServerStopping:
+        return
+
+
+async def _item_lines(
+    call: Call, execution: Execution, status: ItemStatus | None, cursor: str | None
+) -> AsyncIterator[bytes]:
+    while True:
+        rows, cursor = await call.engine.executions.items(call.tenant, execution.id, status, cursor, MAX_PAGE)
+        for body in await item_bodies(call, execution, rows):
+            yield msgspec.json.encode(body) + b"\n"
+        if cursor is None:
+            return
+
+
+async def _behind(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The first piece is asked for before the answer begins, so that a refusal can still be one."""
+    yield first
+    async for piece in pieces:
+        yield piece
+
+
+def _accepted(call: Call, offered: tuple[str, ...]) -> str:
+    """The first media type of `Accept` that is offered; the first one offered when there is none."""
+    for part in call.request.headers.get("accept", "").split(","):
+        media = part.partition(";")[0].strip().lower()
+        if media in offered:
+            return media
+    return offered[0]
+
+
+async def _flow_id(call: Call, flow: str) -> str:
+    """The id of a flow by id or name; executions of a deleted flow are still found by its id."""
+    try:
+        return (await call.engine.library.get(call.tenant, flow)).id
+    except NotFound:
+        return flow
+
+
+def _statuses(text: str | None) -> tuple[Status, ...]:
+    try:
+        return () if text is None else tuple(Status(part.strip()) for part in text.split(","))
+    except ValueError:
+        known = ", ".join(Status)
+        fault = FieldError("status", f"must be one of {known}")
+        raise Invalid("status_unknown", f"{text!r} is no status; there are {known}.", errors=(fault,)) from None
+
+
+def _moment(name: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_iso(text)
+    except (ValueError, OverflowError):
+        fault = FieldError(name, "must be an ISO 8601 time")
+        raise Invalid("time_invalid", f"{text!r} is no ISO 8601 time.", errors=(fault,)) from None

@@ -1,0 +1,34 @@
+"""Waiting for an execution on a caller's behalf, until it is over, the time is up, or the server stops."""
+
+from __future__ import annotations
+
+import asyncio
+
+from penstock.executions.model import Execution
+from penstock.server.auth import Call
+
+
+class ServerStopping(Exception):
+    """The server is shutting down, so it waits no longer. The execution is parked and goes on after the start."""
+
+
+async def wait_for_end(call: Call, execution_id: str, seconds: float | None) -> Execution:
+    """The execution when it is over, or as it is when the time is up; None waits to the end.
+
+    The caller may go away: the execution goes on. Raises `ServerStopping`.
+    """
+    running = call.running
+    if running.stopping.is_set():
+        raise ServerStopping
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine always runs in a task
+    running.waiting.add(task)
+    try:
+        return await call.engine.executions.wait(call.tenant, execution_id, seconds)
+    except asyncio.CancelledError:
+        if not running.stopping.is_set():
+            raise
+        task.uncancel()
+        raise ServerStopping from None
+    finally:
+        running.waiting.discard(task)
