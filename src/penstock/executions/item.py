@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from penstock.clock import now_ms
-from penstock.errors import StepError
+from penstock.errors import LimitReached, Problem, StepError, Unavailable
 from penstock.executions import paths
 from penstock.executions.journal import ItemRecord, LeaseLost, StepRecord
 from penstock.executions.model import ErrorInfo, ItemStatus
@@ -183,6 +183,11 @@ class ItemRun:
                 return await call(attempt)
         except (StepError, Stopping, ItemFailed):
             raise
+        except Problem as problem:
+            retryable = isinstance(problem, LimitReached | Unavailable)
+            raise StepError(
+                problem.code, problem.detail, retryable=retryable, retry_after_seconds=problem.retry_after_seconds
+            ) from problem
         except TimeoutError as error:
             seconds = f": more than {timeout_seconds:g} s" if timeout.expired() else ""
             raise StepError("step_timeout", f"The step took too long{seconds}.", retryable=True) from error

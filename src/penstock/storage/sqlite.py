@@ -199,6 +199,8 @@ def _execute(connection: sqlite3.Connection, statement: Any) -> list[Any]:
 
 
 def _bind(args: Sequence[Any]) -> dict[str, Any]:
+    if len(args) > len(_NAMES):
+        raise ValueError(f"a statement has {len(args)} arguments; at most {len(_NAMES)}")
     return dict(zip(_NAMES, args, strict=False))
 
 

