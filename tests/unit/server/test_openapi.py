@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,9 +71,9 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
 
 
 def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(document: dict[str, Any]) -> None:
-    page = api_page(document, "/v1").decode()
+    page = html.unescape(api_page(document, "/v1").decode())
     for _, _, operation in operations(document):
-        assert operation["summary"] in page.replace("&#x2f;", "/").replace("&#x27;", "'"), operation["summary"]
+        assert operation["summary"] in page, operation["summary"]
     assert not re.search(r"<script|<style|<[^>]*\s(style|on\w+)=", page)
     assert set(re.findall(r'(?:href|src)="([^"#]+)', page)) == {
         "data:,",
