@@ -161,14 +161,22 @@ class Catalog:
         Raises `StepError`: `model_unknown`, `model_key_missing`.
         """
         key = (tenant.project_id, model)
+        now = time.monotonic()
         known = self._resolved.get(key)
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
+        if known is not None:
+            if now < known[0]:
+                return known[1]
+            # One caller looks again; the others go on with what is known, and do not all ask the store at once.
+            self._resolved[key] = (now + _REMEMBER_SECONDS, known[1])
         record = await self._store.read(model_by_name(tenant.project_id, model))
-        endpoint = self._saved_endpoint(record) if record else self._built_in(model)
+        try:
+            endpoint = self._saved_endpoint(record) if record else self._built_in(model)
+        except StepError:
+            self._resolved.pop(key, None)
+            raise
         if len(self._resolved) >= _MAX_REMEMBERED:
             self._resolved.clear()
-        self._resolved[key] = (time.monotonic() + _REMEMBER_SECONDS, endpoint)
+        self._resolved[key] = (now + _REMEMBER_SECONDS, endpoint)
         return endpoint
 
     def default_model(self) -> str:

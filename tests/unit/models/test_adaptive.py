@@ -165,16 +165,19 @@ async def test_a_cancelled_waiter_leaks_no_place(clock: Clock) -> None:
 async def test_a_waiter_cancelled_as_it_is_admitted_gives_the_place_on(clock: Clock) -> None:
     limiter = AdaptiveLimiter(start=1, cap=1, clock=clock)
     calls = Calls(limiter)
-    first, second, third = calls.start(3)
+    held = limiter.place()
+    await held.__aenter__()
+    first, second = calls.start(2)
     await settle()
-    # The place is handed over, and the wait given up, before the waiter has had a turn.
-    calls.running[0].set_result(None)
-    first.add_done_callback(lambda _: second.cancel())
+    # The place is handed to the first, and its wait given up, before it has had a turn.
+    await held.__aexit__(None, None, None)
+    assert limiter.in_flight == 1
+    first.cancel()
     await settle()
+    assert first.cancelled()
+    assert calls.order == [1]
     await calls.answer_all()
-    await asyncio.gather(first, third)
-    assert second.cancelled()
-    assert limiter.in_flight == 0
+    await second
     assert limiter.idle
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from penstock.models.structured import MAX_FAULTS, Mismatch, SchemaInvalid, check_schema, parse
@@ -38,10 +40,16 @@ def test_faults_are_limited() -> None:
     assert len(caught.value.faults) == MAX_FAULTS
 
 
-@pytest.mark.parametrize("schema", [{"type": "wat"}, {"$ref": "http://127.0.0.1:1/x"}, {"$ref": "file:///etc/passwd"}])
-def test_a_schema_that_is_wrong_or_reaches_outside_is_refused(schema: dict[str, str]) -> None:
+def test_a_schema_that_is_none_is_refused() -> None:
+    with pytest.raises(SchemaInvalid, match="wat"):
+        check_schema({"type": "wat"})
+
+
+def test_a_schema_may_not_reach_outside_itself(tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"type": "string"}')
     with pytest.raises(SchemaInvalid):
-        check_schema(schema)
+        check_schema({"$ref": other.as_uri()})
 
 
 def test_a_hostile_pattern_ends() -> None:
