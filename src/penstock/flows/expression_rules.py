@@ -72,11 +72,13 @@ class ExpressionError(ValueError):
 class Checked:
     """A text that passed. `text` is what minijinja compiles, `growth` as in the module's description.
 
-    `guarded` are the names that are asked for with `is defined` or `|default`: they may be missing.
+    `names` are the names that are mentioned and never bound; `guarded` those that are asked for with `is defined` or
+    `|default`: they may be missing.
     """
 
     text: str
     growth: int
+    names: frozenset[str]
     guarded: frozenset[str]
 
 
@@ -122,10 +124,12 @@ def check_template(source: str) -> Checked:
 
 
 def _check(source: str, blocks: list[_Block]) -> Checked:
-    bindings, uses, guarded = 1, 0, set[str]()
+    bindings, uses = 1, 0
+    bound, mentioned, guarded = set[str](), set[str](), set[str]()
     for block in blocks:
-        _check_statement(source, block)
+        bound |= _check_statement(source, block)
         _check_words(source, block.words)
+        mentioned |= _mentioned(block.words)
         guarded |= _guarded(block.words)
         if block.statement in ("for", "set"):
             bindings = _bounded(bindings * _growth(_bound_value(block)))
@@ -133,7 +137,8 @@ def _check(source: str, blocks: list[_Block]) -> Checked:
             uses += _growth(block.words)
     if sum(block.statement == "elif" for block in blocks) > MAX_ELIFS:
         raise ExpressionError(f"there are more than {MAX_ELIFS} `elif` branches")
-    return Checked(_rewritten(source, blocks), _bounded(bindings * max(1, uses)), frozenset(guarded))
+    growth = _bounded(bindings * max(1, uses))
+    return Checked(_rewritten(source, blocks), growth, frozenset(mentioned - bound), frozenset(guarded))
 
 
 def _check_length(source: str) -> None:
@@ -198,20 +203,25 @@ def _follow_brackets(source: str, word: _Word, brackets: list[str]) -> None:
         raise _fault(source, word.start, f"unexpected `{word.text}`")
 
 
-def _check_statement(source: str, block: _Block) -> None:
+def _check_statement(source: str, block: _Block) -> set[str]:
+    """Returns the names that the statement binds."""
     statement = block.statement
     if not block.closing.endswith("%}"):
-        return
+        return set()
     if statement not in STATEMENTS:
         raise _fault(source, block.end, f"there is no statement {statement!r} here; known: {_listed(STATEMENTS)}")
     texts = [word.text for word in block.words]
+    sign = {"for": "in", "set": "="}.get(statement)
+    if sign is None:
+        return set()
+    if sign not in texts:
+        raise _fault(source, block.end, f"`{statement}` needs `{sign}` and a value")
+    targets = texts[1 : texts.index(sign)]
+    if FUNCTIONS & set(targets) or "." in targets:
+        raise _fault(source, block.end, f"`{statement}` cannot assign to {' '.join(targets)!r}")
     if statement == "for" and "recursive" in texts:
         raise _fault(source, block.end, "loops cannot be recursive")
-    if statement == "set" and "=" not in texts:
-        raise _fault(source, block.end, "`set` needs a value: `{% set name = value %}`")
-    targets = texts[: texts.index("in" if statement == "for" else "=")] if {"in", "="} & set(texts) else []
-    if statement in ("for", "set") and (FUNCTIONS & set(targets) or "." in targets):
-        raise _fault(source, block.end, f"`{statement}` cannot assign to {' '.join(targets[1:])!r}")
+    return {"loop", *targets} if statement == "for" else set(targets)
 
 
 def _check_words(source: str, words: list[_Word]) -> None:
@@ -260,6 +270,16 @@ def _check_map(source: str, words: list[_Word]) -> None:
         constant = word.kind in ("string", "number") or word.text in ("true", "false", "none")
         if len(word.text) > MAX_MAP_ARGUMENT_CHARS or not (keyword or constant or word.text in (",", "=", "-")):
             raise _fault(source, word.start, "the arguments of `map` can only be short constants; use a loop instead")
+
+
+def _mentioned(words: list[_Word]) -> set[str]:
+    """Names of values; not those of arguments, `attribute=…`."""
+    names = set()
+    for index, word in enumerate(words):
+        argument = index + 1 < len(words) and words[index + 1].text == "="
+        if word.is_name and _role(words, index) == "value" and not argument:
+            names.add(word.text)
+    return names - FUNCTIONS
 
 
 def _guarded(words: list[_Word]) -> set[str]:

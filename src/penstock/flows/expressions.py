@@ -61,13 +61,15 @@ class _Source:
         """Compile by `check`, and return the names that are read."""
         filters.begin()
         try:
-            check()
+            _unpanicked(check)
         except (StepError, *_WRONG_ARGUMENTS):
             pass  # An expression is checked by evaluating it without values: it may fail, it reads right.
         except TemplateError as error:
             if error.kind == "SyntaxError":
                 raise ExpressionError(f"line {error.line}: {error.detail or error.message}") from None
-        return frozenset(self._environment.undeclared_variables_in_str(as_template)) - FUNCTIONS - {"loop"}
+        # minijinja 3.0.5 overlooks what is sliced, `names[1:]`; the names mentioned know nothing of scopes. Hence both.
+        undeclared = self._environment.undeclared_variables_in_str(as_template)
+        return (self._checked.names | undeclared) - FUNCTIONS - {"loop"}
 
     def _run(self, names: frozenset[str], values: JsonObject, evaluate: Callable[[], R]) -> R:
         size = len(self.source)
@@ -80,7 +82,7 @@ class _Source:
             raise filters.limit(f"the values are too large for {_shortened(self.source)}; use a code node")
         filters.begin()
         try:
-            return evaluate()
+            return _unpanicked(evaluate)
         except TemplateError as error:
             raise self._step_error(error) from None
         except _WRONG_ARGUMENTS as error:
@@ -91,7 +93,7 @@ class _Source:
             return filters.limit("it takes too many steps; loop over less, or use a code node")
         if error.kind == "UndefinedError":
             return StepError("template_variable_missing", f"{_place(error)}{self._excerpt(error)} has no value")
-        reason = error.detail or f"the values do not fit the operation in {self._excerpt(error)}"
+        reason = error.detail or f"{error.message}: the values do not fit {self._excerpt(error)}"
         return StepError("expression_failed", f"{_place(error)}{reason}")
 
     def _excerpt(self, error: TemplateError) -> str:
@@ -179,6 +181,16 @@ def _environment() -> Environment:
     for name in filters.REMOVED_GLOBALS:
         environment.remove_global(name)
     return environment
+
+
+def _unpanicked(call: Callable[[], R]) -> R:
+    """Call into minijinja; a panic of its Rust code (`""[::-1]` is one in 3.0.5) becomes a `TemplateError`."""
+    try:
+        return call()
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TemplateError(f"minijinja cannot compute this: {error}") from None
 
 
 def _measure(value: Json) -> int:

@@ -34,6 +34,7 @@ def code_of(error: pytest.ExceptionInfo[StepError]) -> str:
         ("text.split(',')|map('trim')|list", {"text": "a, b"}, ["a", "b"]),
         ("x|tojson", {"x": {"a": "<é>"}}, '{"a": "<é>"}'),
         ("x|join(', ')", {"x": ["a", 2, True]}, "a, 2, true"),
+        ("x[::-1] ~ x[1:]", {"x": "ab"}, "bab"),
         ("x|replace('a', 'b')", {"x": "aXa"}, "bXb"),
         ("x|sum", {"x": [1, 2.5]}, 3.5),
         ("2 * 3 + x * -2 ** 2", {"x": 1.5}, 12.0),
@@ -63,6 +64,7 @@ def test_escaped_or_marked_text_is_plain_text() -> None:
         ("{% for x in xs %}{{ x }}{% else %}none{% endfor %}", {"xs": []}, "none"),
         ("{% for k, v in row|items -%}  {{ k }}={{ v }} {% endfor %}", {"row": {"a": 1}}, "a=1 "),
         ("{% if a > 1 %}big{% elif a == 1 %}one{% else %}small{% endif %}", {"a": 1}, "one"),
+        ("{% if a in b and a is not in c %}in{% endif %}", {"a": 1, "b": [1], "c": []}, "in"),
         ("{% set y = x * 2 %}{{ y }}{# {{ nothing }} #}", {"x": 4}, "8"),
         ("{{ flag }} {{ nothing }} {{ row }} {{ n }}", {"flag": True, "nothing": None, "row": {"a": ["b"]}, "n": 1.5},
          'true null {"a": ["b"]} 1.5'),
@@ -78,6 +80,7 @@ def test_names_are_the_undeclared_ones_and_required_the_unguarded_ones() -> None
     text = template("{% for x in rows %}{{ x.n }}{{ loop.index }}{% endfor %}{{ who|default('you') }}{{ range(2) }}")
     assert text.variables == {"rows", "who"}
     assert text.required == {"rows"}
+    assert template("{{ a[1:] }}{% set b = c[:1] %}{{ b[0:] }}{{ d|map(attribute='x') }}").variables == {"a", "c", "d"}
     assert expression("a.b + c|length if d is defined else e").names == {"a", "c", "d", "e"}
     assert expression("a.b + c|length if d is defined else e").required == {"a", "c", "e"}
 
@@ -143,7 +146,7 @@ def test_what_does_not_compile_says_why(source: str, message: str) -> None:
         ("{% set ns = namespace(x=1) %}", "no function 'namespace'"),
         ("{% set range = a.pop %}{{ range(1) }}", "cannot assign to 'range'"),
         ("{% for dict in a %}{{ dict(1) }}{% endfor %}", "cannot assign to 'dict'"),
-        ("{% set x %}text{% endset %}", "`set` needs a value"),
+        ("{% set x %}text{% endset %}", "`set` needs `=`"),
         ("{% for a in b recursive %}{{ loop(a) }}{% endfor %}", "cannot be recursive"),
         ("{% if 0 %}" + "{% elif 0 %}" * 500 + "{% endif %}", "more than 200 `elif`"),
         ("{% set x = 'a' %}" + "{% set x = x ~ x %}" * 40, "without bound"),
@@ -201,7 +204,19 @@ def test_text_and_lists_are_not_repeated(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["1e308 * 10", "0.0 / 0", "1 // 0", "'a' + 1", "5|upper", "'zz'|int", "x|split('')", "{1: 2}", "x.upper"]
+    "source",
+    [
+        "1e308 * 10",
+        "0.0 / 0",
+        "1 // 0",
+        "'a' + 1",
+        "5|upper",
+        "'zz'|int",
+        "x|split('')",
+        "{1: 2}",
+        "x.upper",
+        "''[::-1]",
+    ],
 )
 def test_a_failure_is_the_items_error(source: str) -> None:
     with pytest.raises(StepError):
