@@ -17,7 +17,7 @@ from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.executions.dispatch import Dispatcher
 from penstock.executions.job import OpenJob
-from penstock.executions.journal import Journal
+from penstock.executions.journal import Flush, Journal
 from penstock.executions.service import ExecutionService
 from penstock.executions.signals import Signals
 from penstock.flows.library import FlowLibrary
@@ -79,7 +79,7 @@ class Engine:
         settings: Settings,
         *,
         worker: bool = True,
-        on_flush: Callable[[int, float], None] | None = None,
+        on_flush: Callable[[Flush], None] | None = None,
     ) -> Engine:
         """Open the store, bring it to this version, and wire everything; nothing runs yet.
 
@@ -106,7 +106,7 @@ class Engine:
         lock: FolderLock | None,
         *,
         worker: bool,
-        on_flush: Callable[[int, float], None] | None,
+        on_flush: Callable[[Flush], None] | None,
     ) -> Engine:
         limits = settings.limits
         vault = SecretVault(store, load_master_key(settings.data_dir))

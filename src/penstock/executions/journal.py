@@ -134,10 +134,19 @@ class _Contribution:
     last_seq: int | None = None
 
 
-class Journal:
-    """Group commit of steps and items. `observe(records, seconds)` is told of each flush, for metrics."""
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """One commit: what it wrote, and how many seconds it took."""
 
-    def __init__(self, store: Store, observe: Callable[[int, float], None] | None = None) -> None:
+    steps: list[StepRecord]
+    items: list[ItemRecord]
+    seconds: float
+
+
+class Journal:
+    """Group commit of steps and items. `observe` is told of each flush, for metrics."""
+
+    def __init__(self, store: Store, observe: Callable[[Flush], None] | None = None) -> None:
         self._store = store
         self._observe = observe
         self._entries: list[_Entry] = []
@@ -198,7 +207,7 @@ class Journal:
                 await asyncio.sleep(RETRY_SECONDS)
         self.trouble = None
         if self._observe is not None:
-            self._observe(len(entries), perf_counter() - started)
+            self._observe(_flush_of(contributions, perf_counter() - started))
         for contribution in contributions:
             if contribution.last_seq is not None:
                 contribution.holder.committed(contribution.steps, contribution.items, contribution.last_seq)
@@ -216,6 +225,12 @@ class Journal:
         for entry in entries:
             if entry.waiter is not None and not entry.waiter.done():
                 entry.waiter.set_exception(error)
+
+
+def _flush_of(contributions: list[_Contribution], seconds: float) -> Flush:
+    kept = [contribution for contribution in contributions if contribution.last_seq is not None]
+    steps = [step for contribution in kept for step in contribution.steps]
+    return Flush(steps, [item for contribution in kept for item in contribution.items], seconds)
 
 
 def _by_execution(entries: list[_Entry]) -> list[_Contribution]:

@@ -74,7 +74,7 @@ def api_routes() -> Iterator[APIRoute]:
 async def _running(settings: Settings, metrics: Metrics, *, worker: bool) -> AsyncIterator[Running]:
     from penstock.engine import Engine
 
-    engine = await Engine.open(settings, worker=worker)
+    engine = await Engine.open(settings, worker=worker, on_flush=metrics.flushed)
     try:
         accounts = Accounts(engine.store)
         first = await accounts.first_start(os.environ.get("PENSTOCK_API_KEY") or None)

@@ -13,6 +13,7 @@ from penstock.server import metrics
 from penstock.server.answers import answer
 from penstock.server.auth import Running, presented_key
 from penstock.server.describe import TEXT, content, doc
+from penstock.storage.statistics import executions_by_status
 from penstock.storage.store import rows_of
 
 router = APIRouter(tags=["health"])
@@ -53,7 +54,8 @@ async def show_metrics(request: Request) -> Response:
     if not _is_local(request):
         principal = await running.accounts.authenticate(presented_key(request.headers))
         principal.require("metrics:read")
-    return Response(running.metrics.text(), media_type=metrics.CONTENT_TYPE)
+    executions = await running.engine.store.read(executions_by_status())
+    return Response(running.metrics.text(executions), media_type=metrics.CONTENT_TYPE)
 
 
 def _is_local(request: Request) -> bool:
