@@ -73,7 +73,8 @@ async def _run_apart(task: str, html: str, arguments: Mapping[str, Any]) -> Json
             process.kill()
             await process.wait()
     if not answer or process.returncode != 0:
-        raise StepError("html_too_complex", f"the page cannot be read within {TIME_LIMIT_SECONDS} s and 1 GB")
+        limits = f"{TIME_LIMIT_SECONDS} s and {MEMORY_LIMIT_BYTES >> 20} MB"
+        raise StepError("html_too_complex", f"the page cannot be read within {limits}")
     reply = json.loads(answer)
     if "error" in reply:
         raise StepError(reply["error"]["code"], reply["error"]["message"])

@@ -60,6 +60,7 @@ class Site:
 
     def __init__(self, pages: dict[str, str], robots: str | None = None, robots_status: int = 200) -> None:
         self.asked: list[str] = []
+        self.moved: dict[str, str] = {}
         self.app = web.Application()
         self._pages = pages
         self._robots = robots
@@ -72,6 +73,8 @@ class Site:
             return web.Response(
                 status=self._robots_status if self._robots is not None else 404, text=self._robots or ""
             )
+        if request.path in self.moved:
+            return web.Response(status=302, headers={"Location": self.moved[request.path]})
         html = self._pages.get(request.path_qs)
         return web.Response(status=200 if html else 404, text=html or "", content_type="text/html")
 
@@ -135,6 +138,15 @@ async def test_rules_for_us_win_over_rules_for_all_and_are_asked_for_once(ctx: N
     assert out["urls"] == [f"{url}/", f"{url}/a", f"{url}/b"]
     assert site.asked.count("/robots.txt") == 1
     assert "/a?print" not in site.asked
+
+
+async def test_a_redirect_into_a_closed_folder_leads_nowhere(ctx: NodeContext) -> None:
+    site = Site({"/": linking("/go"), "/closed/x": linking("/closed/y")}, "User-agent: *\nDisallow: /closed\n")
+    site.moved["/go"] = "/closed/x"
+    async with serve_app(site.app) as url:
+        out = await crawl(ctx, url)
+    assert out["urls"] == [f"{url}/"]
+    assert ctx.detail["closedByRobots"] == 1
 
 
 async def test_a_site_whose_rules_cannot_be_read_is_closed_for_now(ctx: NodeContext) -> None:
