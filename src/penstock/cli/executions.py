@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from penstock.cli.connect import Place
-from penstock.cli.follow import exit_code, follow, result_format, show_handle, show_outcome
+from penstock.cli.follow import follow, result_format, show_handle, show_outcome
 from penstock.cli.output import note, plain, show_json, show_records, show_table
 from penstock.cli.session import PARTIAL, Session, session_command
 from penstock.client.objects import Execution, Item, LogEntry, Status
@@ -58,7 +58,7 @@ async def list_executions(session: Session, status: Status | None, flow: str | N
 @_id
 @click.option("--failed", is_flag=True, help="List every failed item with why.")
 @session_command()
-async def show(session: Session, execution_id: str, failed: bool) -> int | None:
+async def show(session: Session, execution_id: str, failed: bool) -> None:
     """Show how far a run is, or how it ended."""
     handle = await session.client.executions.get(execution_id)
     state = handle.progress
@@ -67,8 +67,8 @@ async def show(session: Session, execution_id: str, failed: bool) -> int | None:
     elif session.as_json:
         show_json(state.to_dict())
     else:
-        show_table(["", ""], _facts(state))
-    return exit_code(state) if state.done else None
+        for name, value in _facts(state):
+            click.echo(f"{name:12}{plain(value)}")
 
 
 @executions.command()

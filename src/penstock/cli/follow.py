@@ -84,7 +84,7 @@ async def show_outcome(
         show_json(whole)
         return exit_code(final)
     if has_results and output is None:
-        await _show_results(handle, final)
+        await _show_results(session, handle, final)
     await _show_failures(session, handle, final)
     note(f"{final.status}: {facts(final)}")
     return exit_code(final)
@@ -97,7 +97,7 @@ def exit_code(final: Execution) -> int:
     return PARTIAL if final.partial else DONE
 
 
-async def _show_results(handle: AsyncExecutionHandle, final: Execution) -> None:
+async def _show_results(session: Session, handle: AsyncExecutionHandle, final: Execution) -> None:
     if final.results is not None and not isinstance(final.results, list):
         show_json(final.results)
         return
@@ -108,9 +108,8 @@ async def _show_results(handle: AsyncExecutionHandle, final: Execution) -> None:
     columns = _columns(shown)
     show_table(columns, [_cells(row, columns) for row in shown])
     if final.counts.succeeded > len(shown):
-        note(
-            f"The first {len(shown)} of {final.counts.succeeded}; all: penstock executions results {handle.id} -o FILE"
-        )
+        whole = f"penstock executions results {handle.id} -o FILE{session.place.flags()}"
+        note(f"The first {len(shown)} of {final.counts.succeeded}; all: {whole}")
 
 
 async def _first_outputs(handle: AsyncExecutionHandle) -> list[Any]:

@@ -11,7 +11,7 @@ def test_list_show_and_watch(penstock, api):
     execution_id = start(penstock, "partial")
     assert execution_id in penstock("executions", "list").stdout
     shown = penstock("executions", "show", execution_id)
-    assert shown.exit_code == 3
+    assert shown.exit_code == 0, "showing a run that failed is no failure"
     assert "some items failed" in shown.stdout
     assert "broke" in penstock("executions", "show", execution_id, "--failed").stdout
     assert penstock("executions", "watch", execution_id).exit_code == 3

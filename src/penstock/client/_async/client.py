@@ -34,7 +34,7 @@ class AsyncPenstock:
         api_key: str | None = None,
         *,
         timeout: float = 60.0,
-        max_retries: int = 4,
+        max_retries: int = 5,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._transport = AsyncTransport(

@@ -35,7 +35,7 @@ class Penstock:
         api_key: str | None = None,
         *,
         timeout: float = 60.0,
-        max_retries: int = 4,
+        max_retries: int = 5,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._transport = Transport(
