@@ -18,6 +18,18 @@ class FlowFile:
     text: str
 
 
+class NameType(click.ParamType[str]):
+    """The id or name of something; an empty one, such as an unset shell variable leaves, is wrong usage."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The same text, when there is any."""
+        if not value.strip():
+            self.fail("it is empty", param, ctx)
+        return value
+
+
 class FlowFileType(click.ParamType[FlowFile]):
     """The path of a flow file; becomes a FlowFile."""
 
@@ -43,7 +55,7 @@ class FlowType(click.ParamType[FlowFile | str]):
         """What looks like a file must be one; anything else is a name."""
         if Path(value).suffix in _FLOW_SUFFIXES or Path(value).is_file():
             return FlowFileType().convert(value, param, ctx)
-        return value
+        return NameType().convert(value, param, ctx)
 
 
 class DatasetType(click.ParamType[Path | str]):
@@ -58,4 +70,4 @@ class DatasetType(click.ParamType[Path | str]):
             return path
         if path.suffix or len(path.parts) > 1:
             self.fail(f"there is no file {value!r}", param, ctx)
-        return value
+        return NameType().convert(value, param, ctx)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
@@ -45,10 +47,13 @@ def place_of(url: str | None, data: Path | None) -> Place:
 
 
 def settings_at(data: Path | None) -> Settings:
-    """The settings of the environment, with this data folder where one is given."""
+    """The settings of the environment, with this data folder where one is given. Raises UsageError naming the fault."""
     from penstock.settings import settings_from_environment
 
-    settings = settings_from_environment()
+    try:
+        settings = settings_from_environment()
+    except ValueError as fault:
+        raise click.UsageError(f"the environment: {fault}") from None
     return settings if data is None else replace(settings, data_dir=data)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from penstock.cli.arguments import NameType
 from penstock.cli.connect import Place
 from penstock.cli.output import note, plain, show_json, show_records
 from penstock.cli.session import Session, session_command
@@ -79,7 +80,7 @@ async def import_(
 
 
 @datasets.command()
-@click.argument("dataset")
+@click.argument("dataset", type=NameType())
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @click.option("--format", "kind", type=_FORMATS, help="The file's format; its suffix tells it by default.")
 @session_command(check=_check_export)

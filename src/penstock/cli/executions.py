@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from penstock.cli.arguments import NameType
 from penstock.cli.connect import Place
 from penstock.cli.follow import follow, result_format, show_handle, show_outcome
 from penstock.cli.output import note, plain, show_json, show_records, show_table
@@ -16,7 +17,7 @@ from penstock.client.objects import Execution, Item, LogEntry, Status
 from penstock.client.progress import cost
 
 _STATUSES = click.Choice(["pending", "running", "paused", "completed", "failed", "cancelled", "timeout"])
-_id = click.argument("execution_id", metavar="ID")
+_id = click.argument("execution_id", metavar="ID", type=NameType())
 
 
 def _check_background(place: Place, options: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from penstock.cli.arguments import FlowFile, FlowFileType
+from penstock.cli.arguments import FlowFile, FlowFileType, NameType
 from penstock.cli.output import note, plain, show_json, show_records
 from penstock.cli.push import push_flow
 from penstock.cli.session import FAILED, Session, session_command
@@ -33,7 +33,7 @@ async def list_flows(session: Session) -> None:
 
 
 @flows.command()
-@click.argument("flow")
+@click.argument("flow", type=NameType())
 @session_command()
 async def show(session: Session, flow: str) -> None:
     """Show one flow with its document, by id or name."""
@@ -59,7 +59,7 @@ async def push(session: Session, file: FlowFile, no_deploy: bool) -> None:
 
 
 @flows.command()
-@click.argument("flow")
+@click.argument("flow", type=NameType())
 @click.argument("version", type=click.IntRange(min=1))
 @session_command()
 async def deploy(session: Session, flow: str, version: int) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
+from penstock.cli.arguments import NameType
 from penstock.cli.output import note, show_json, show_records
 from penstock.cli.session import Session, session_command
 
@@ -50,7 +51,7 @@ async def create(session: Session, name: str, scopes: tuple[str, ...], expires: 
 
 
 @keys.command()
-@click.argument("key_id")
+@click.argument("key_id", type=NameType())
 @session_command()
 async def revoke(session: Session, key_id: str) -> None:
     """End a key, by its id."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from penstock.cli.arguments import NameType
 from penstock.cli.output import plain, show_json, show_records
 from penstock.cli.session import FAILED, Session, session_command
 
@@ -55,7 +56,7 @@ async def add(session: Session, /, name: str, **options: str | Path | None) -> N
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", type=NameType())
 @session_command()
 async def test(session: Session, name: str) -> int | None:
     """Make a one-token call: whether it answers, how fast, or why not."""

@@ -88,6 +88,9 @@ def run(work: Coroutine[Any, Any, int | None], *, as_json: bool) -> int:
         if fault.code == "data_folder_in_use" and not as_json:
             click.echo("Set PENSTOCK_URL (and PENSTOCK_API_KEY) to use the server that is running.", err=True)
         return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has had enough (`| head`); click ends the process quietly.
+        raise
     except (PenstockError, OSError) as fault:
         show_error(fault, as_json=as_json)
         return FAILED

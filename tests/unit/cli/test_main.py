@@ -54,6 +54,7 @@ def test_the_entry_point_ends_with_the_exit_code():
         (["flows", "list", "--data", "here", "--url", "http://there"], "give either --url"),
         (["executions", "results", "exec_1", "-o", "out.xls"], "must end in one of"),
         (["keys", "create", "ci"], "Missing option '--scope'"),
+        (["executions", "watch", ""], "it is empty"),
         (["models", "add", "m", "--provider", "openai", "--model-name", "x", "--api-key-env", "NOT_SET"], "NOT_SET"),
     ],
 )
@@ -68,3 +69,18 @@ def test_async_needs_a_server(penstock, tmp_path):
     done = penstock("run", "echo", "--async", "--data", tmp_path)
     assert done.exit_code == 2
     assert "PENSTOCK_URL" in done.stderr
+
+
+def test_a_setting_that_is_no_number_is_named(penstock, tmp_path, monkeypatch):
+    monkeypatch.setenv("PENSTOCK_MAX_BODY_BYTES", "much")
+    done = penstock("flows", "list", "--data", tmp_path)
+    assert done.exit_code == 2
+    assert "PENSTOCK_MAX_BODY_BYTES must be a number" in done.stderr
+
+
+def test_output_that_nobody_reads_on_is_no_error(api):
+    api.things["flows"] |= {f"g{n}": {"id": f"g{n}", "name": "x" * 1000, "version": 1} for n in range(200)}
+    main = f"{sys.executable} -c 'from penstock.cli.main import main; main()'"
+    done = subprocess.run(f"{main} flows list --json | head -1", shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout == "[\n"
+    assert done.stderr == ""
