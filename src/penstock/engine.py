@@ -111,7 +111,7 @@ class Engine:
         limits = settings.limits
         vault = SecretVault(store, load_master_key(settings.data_dir))
         catalog = Catalog(store, encrypt=vault.encrypt, decrypt=vault.decrypt, environment=os.environ)
-        http = GuardedClient(EgressPolicy(settings.allowed_networks))
+        http = GuardedClient(_egress_policy(settings))
         services = Services(
             models=Gateway(http, catalog, Prices()),
             http=http,
@@ -145,6 +145,13 @@ class Engine:
         await self.store.close()
         if self.lock is not None:
             self.lock.release()
+
+
+def _egress_policy(settings: Settings) -> EgressPolicy:
+    try:
+        return EgressPolicy(settings.allowed_networks)
+    except ValueError as error:
+        raise Unavailable("setting_invalid", f"PENSTOCK_ALLOWED_NETWORKS: {error}.") from error
 
 
 def _take_folder(settings: Settings) -> FolderLock:

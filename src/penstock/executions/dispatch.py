@@ -37,6 +37,7 @@ LOOK_SECONDS = 0.25
 class _Slot:
     """One execution that has a place here; `run` is None until it is claimed and its job is open."""
 
+    ended: asyncio.Future[Execution | None]
     task: asyncio.Task[None] | None = None
     run: Run | None = None
     cancel: bool = False
@@ -82,14 +83,31 @@ class Dispatcher:
             if slot.run is not None:
                 slot.run.stop(StopReason.PARK)
 
-    def offer(self, execution: Execution) -> None:
-        """A new execution: it starts at once if there is a place, else when one is free."""
-        if not self.works or self._stopping or execution.no in self._slots:
-            return
-        if self.places.take(execution.lane):
-            self._begin(execution.no, execution.lease_number)
-        else:
-            self._wake.set()
+    def reserve(self, lane: Lane) -> str | None:
+        """Take a place for an execution that is about to be submitted, if there is one.
+
+        Returns the owner to claim it for in the same transaction, so that it starts without another look at the
+        store. `begin` or `give_back` must follow.
+        """
+        return self.owner if self.works and not self._stopping and self.places.take(lane) else None
+
+    def begin(self, execution: Execution) -> None:
+        """Run an execution that was claimed with a reserved place."""
+        self._begin(execution.no, execution.lease_number, execution)
+
+    def give_back(self) -> None:
+        """Give up a reserved place."""
+        self.places.give_back()
+        self._wake.set()
+
+    def look_soon(self) -> None:
+        """There is something to run that has no place yet."""
+        self._wake.set()
+
+    def end_of(self, execution_no: int) -> asyncio.Future[Execution | None] | None:
+        """Becomes the execution as it ended; None when this process does not run it, or stops running it."""
+        slot = self._slots.get(execution_no)
+        return slot.ended if slot is not None else None
 
     def run_of(self, execution_no: int) -> Run | None:
         """The live run of an execution, when this process owns it."""
@@ -107,16 +125,17 @@ class Dispatcher:
 
     # Starting and ending one
 
-    def _begin(self, no: int, lease_number: int) -> None:
-        slot = self._slots[no] = _Slot()
-        slot.task = asyncio.create_task(self._attend(no, lease_number, slot), name=f"execution {no}")
+    def _begin(self, no: int, lease_number: int, claimed: Execution | None = None) -> None:
+        slot = self._slots[no] = _Slot(asyncio.get_running_loop().create_future())
+        slot.task = asyncio.create_task(self._attend(no, lease_number, slot, claimed), name=f"execution {no}")
 
-    async def _attend(self, no: int, lease_number: int, slot: _Slot) -> None:
+    async def _attend(self, no: int, lease_number: int, slot: _Slot, claimed: Execution | None) -> None:
+        ended = None
         try:
-            execution = await self.store.write(execution_rows.claim(no, lease_number, self.owner))
+            execution = claimed or await self.store.write(execution_rows.claim(no, lease_number, self.owner))
             if execution is not None:
                 self.signals.changed(no)
-                await self._run(execution, slot)
+                ended = await self._run(execution, slot)
         except LeaseLost:
             logger.exception("execution number %d: another process took it over", no)
         except Unavailable as error:
@@ -124,10 +143,11 @@ class Dispatcher:
         finally:
             del self._slots[no]
             self.places.give_back()
+            slot.ended.set_result(ended)
             self.signals.changed(no)
             self._wake.set()
 
-    async def _run(self, execution: Execution, slot: _Slot) -> None:
+    async def _run(self, execution: Execution, slot: _Slot) -> Execution | None:
         try:
             job = await self.jobs[execution.kind](execution)
             slot.run = Run(execution, job, self.store, self.journal, self.signals)
@@ -135,24 +155,24 @@ class Dispatcher:
                 slot.run.stop(StopReason.CANCEL)
             elif self._stopping:
                 slot.run.stop(StopReason.PARK)
-            await slot.run.run()
+            return await slot.run.run()
         except KeyError as error:
-            await self._fail(execution, "job_unavailable", f"There is no kind {error} in this Penstock.")
+            return await self._fail(execution, "job_unavailable", f"There is no kind {error} in this Penstock.")
         except (Problem, StepError) as error:
             if isinstance(error, Unavailable):
                 raise
-            await self._fail(execution, "job_unavailable", str(error))
+            return await self._fail(execution, "job_unavailable", str(error))
         except LeaseLost:
             raise
         except Exception as error:
             # The boundary of one execution: it ends with a reason, and the others go on.
             logger.exception("execution %s broke outside its items", execution.id)
-            await self._fail(execution, "internal_error", f"{type(error).__name__}: {error}"[:500])
+            return await self._fail(execution, "internal_error", f"{type(error).__name__}: {error}"[:500])
 
-    async def _fail(self, execution: Execution, code: str, message: str) -> None:
+    async def _fail(self, execution: Execution, code: str, message: str) -> Execution | None:
         total = execution.total_items or 0
         ending = Ending(Status.FAILED, total, execution.total_items, error=ErrorInfo(code=code, message=message))
-        await patiently(self.store, lambda: conclude(execution, ending))
+        return await patiently(self.store, lambda: conclude(execution, ending))
 
     # Looking for work
 

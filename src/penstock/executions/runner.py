@@ -37,6 +37,7 @@ from penstock.types import JsonObject
 logger = logging.getLogger(__name__)
 
 ABORT_SECONDS = 5.0
+JITTER = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
 
 class StopReason(StrEnum):
@@ -56,7 +57,7 @@ class Run:
         self.job = job
         self.journal = journal
         self.window = Window(execution.options.concurrency)
-        self.random = random.Random()  # noqa: S311 - jitter, not secrets
+        self.random = JITTER
         self.resumed = execution.lease_number > 1
         self.tally = Tally(planned=execution.total_items or 0, seq=execution.seq)
         self.holder = Holder(execution.no, execution.lease_number, self._committed)
@@ -214,8 +215,9 @@ class Run:
         self.stop(StopReason.BROKEN)
 
     async def _end(self) -> Execution | None:
-        if self.stopping != StopReason.LOST:
-            # The journal writes in order: when this is through, so is everything handed in before.
+        if self.stopping not in (None, StopReason.LOST):
+            # Items that were cut off may have handed something in that they no longer wait for. The journal writes in
+            # order: when this is through, so is that.
             await self.journal.commit(self.holder, [])
         if self.stopping in (StopReason.PARK, StopReason.LOST):
             if self.stopping == StopReason.PARK:

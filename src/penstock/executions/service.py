@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +40,7 @@ from penstock.types import Json, JsonObject, Tenant
 
 REMOTE_LOOK_SECONDS = 0.1
 """How often a waiter looks at an execution that another process runs."""
+COUNT_FRESH_SECONDS = 1.0
 PAGE = 500
 
 
@@ -60,6 +63,7 @@ class ExecutionService:
         self._dispatcher = dispatcher
         self._signals = dispatcher.signals
         self._max_queued = max_queued
+        self._open: dict[str, tuple[float, int]] = {}
 
     # Starting
 
@@ -70,30 +74,50 @@ class ExecutionService:
         Raises `Unprocessable` for the same key with another request, `LimitReached` when too many are waiting.
         """
         inputs = None if submission.inputs is None else [dumps(value) for value in submission.inputs]
-        submitted = await self._store.write(self._accept(submission, inputs))
-        if not submitted.replayed:
-            self._dispatcher.offer(submitted.execution)
+        await self._check_room(submission.tenant)
+        owner = self._dispatcher.reserve(submission.lane)
+        begun = False
+        try:
+            submitted = await self._store.write(self._accept(submission, inputs, owner))
+            begun = owner is not None and not submitted.replayed
+        finally:
+            if owner is not None and not begun:
+                self._dispatcher.give_back()
+        if begun:
+            self._dispatcher.begin(submitted.execution)
+        elif not submitted.replayed:
+            self._dispatcher.look_soon()
         return submitted
 
-    def _accept(self, submission: Submission, inputs: list[str] | None) -> Transaction[Submitted]:
+    async def _check_room(self, tenant: Tenant) -> None:
+        """A bound against floods, so it may be a second old: counting every time would cost more than it saves."""
+        now = time.monotonic()
+        counted_at, waiting = self._open.get(tenant.project_id, (0.0, 0))
+        if now - counted_at > COUNT_FRESH_SECONDS:
+            waiting = await self._store.read(execution_rows.count_open(tenant.project_id))
+            self._open[tenant.project_id] = now, waiting
+        if waiting >= self._max_queued:
+            raise LimitReached(
+                "too_many_executions",
+                f"{self._max_queued:,} executions of this project are waiting or running; try again later.",
+                retry_after_seconds=5,
+            )
+
+    def _accept(self, submission: Submission, inputs: list[str] | None, owner: str | None) -> Transaction[Submitted]:
         now = now_ms()
         project_id = submission.tenant.project_id
         if submission.idempotency_key is not None:
             found = yield from execution_rows.find_idempotent(project_id, submission.idempotency_key, now)
             if found is not None:
                 return Submitted((yield from _same_request(submission, *found)), replayed=True)
-        if (yield from execution_rows.count_open(project_id)) >= self._max_queued:
-            raise LimitReached(
-                "too_many_executions",
-                f"{self._max_queued:,} executions of this project are waiting or running; try again later.",
-                retry_after_seconds=5,
-            )
         execution_id = new_execution_id()
         execution = yield from execution_rows.insert(execution_id, submission, now)
         if inputs is not None:
             yield from item_rows.insert_pending(execution.no, 0, inputs)
         if submission.idempotency_key is not None:
             yield from execution_rows.remember_idempotent(submission, execution_id, now)
+        if owner is not None:
+            execution = (yield from execution_rows.claim(execution.no, execution.lease_number, owner)) or execution
         return Submitted(execution)
 
     # Looking
@@ -104,24 +128,27 @@ class ExecutionService:
 
     async def wait(self, tenant: Tenant, execution_id: str, timeout_seconds: float | None) -> Execution:
         """The execution when it is over, or as it is when the time is up. Waiting changes nothing about it."""
-        give_up = None if timeout_seconds is None else asyncio.get_running_loop().time() + timeout_seconds
-        execution = await self.get(tenant, execution_id)
+        return await self.wait_for(await self.get(tenant, execution_id), timeout_seconds)
+
+    async def wait_for(self, execution: Execution, timeout_seconds: float | None) -> Execution:
+        """The same for an execution at hand."""
+        loop = asyncio.get_running_loop()
+        give_up = None if timeout_seconds is None else loop.time() + timeout_seconds
         while not execution.status.terminal:
-            changed = self._signals.next_change(execution.no)
-            here = self._dispatcher.run_of(execution.no) is not None
-            if not here:
-                execution = await self.get(tenant, execution_id)
-                if execution.status.terminal:
-                    break
-            left = None if give_up is None else give_up - asyncio.get_running_loop().time()
+            left = None if give_up is None else give_up - loop.time()
             if left is not None and left <= 0:
                 break
-            try:
-                pause = left if here else min(left or REMOTE_LOOK_SECONDS, REMOTE_LOOK_SECONDS)
-                async with asyncio.timeout(pause):
-                    await changed.wait()
-            except TimeoutError:
+            ended = self._dispatcher.end_of(execution.no)
+            if ended is not None:
+                await asyncio.wait((ended,), timeout=left)
+                execution = (ended.result() if ended.done() else None) or await self.get(execution.tenant, execution.id)
                 continue
+            changed = self._signals.next_change(execution.no)
+            execution = await self.get(execution.tenant, execution.id)
+            if not execution.status.terminal and self._dispatcher.end_of(execution.no) is None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(left or REMOTE_LOOK_SECONDS, REMOTE_LOOK_SECONDS)):
+                        await changed.wait()
         return execution
 
     async def page(
@@ -232,7 +259,7 @@ class ExecutionService:
         """
         reopened = await self._store.write(self._reopen(tenant, execution_id, wanted))
         self._signals.changed(reopened.no)
-        self._dispatcher.offer(reopened)
+        self._dispatcher.look_soon()
         return reopened
 
     def _reopen(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Transaction[Execution]:

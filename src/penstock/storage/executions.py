@@ -35,7 +35,8 @@ _INSERT_EVENT = "insert into events (execution_no, seq, type, at, data) values (
 
 _CLAIM = """
 update executions
-set status = 'running', lease_owner = $2, lease_number = lease_number + 1, seq = seq + $5,
+set status = 'running', lease_owner = $2, lease_number = lease_number + 1,
+    seq = seq + case when status = 'pending' then 1 else 0 end,
     started_at = coalesce(started_at, $3), period_started_at = coalesce(period_started_at, $3)
 where no = $1 and lease_number = $4 and status in ('pending', 'running')
 returning *
@@ -214,16 +215,12 @@ def next_waiting(lane: str, after_no: int, owner: str, limit: int) -> Transactio
 
 def claim(no: int, lease_number: int, owner: str) -> Transaction[Execution | None]:
     """Become the owner: the lease number goes up, so that whatever an earlier owner still writes is refused."""
-    rows = yield "select status from executions where no = $1", no
-    if not rows:
-        return None
-    first_start = rows[0]["status"] == Status.PENDING
     now = now_ms()
-    rows = yield _CLAIM, no, owner, now, lease_number, int(first_start)
+    rows = yield _CLAIM, no, owner, now, lease_number
     if not rows:
         return None
     execution = execution_of(rows[0])
-    if first_start:
+    if execution.period_started_at == now:
         yield _INSERT_EVENT, no, execution.seq, now, '{"status":"running"}'
     return execution
 
