@@ -62,6 +62,7 @@ async def test_too_many_elements_are_an_error_that_says_so(context: Any) -> None
         ({"mode": "sequential"}, 1),
         ({"mode": "chunked"}, 10),
         ({"mode": "chunked", "chunkSize": 80}, 50),
+        ({"mode": "chunked", "chunkSize": 80, "maxConcurrency": 500}, 50),
         ({"maxConcurrency": 7}, 7),
         ({"maxConcurrency": 500}, 50),
         ({"mode": "sequential", "maxConcurrency": 7}, 1),
