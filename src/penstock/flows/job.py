@@ -70,14 +70,15 @@ class FlowJob:
         after = -1
         while True:
             found = await self.store.read(item_rows.inputs_after(self.execution.no, after, PAGE))
-            if not found:
+            if found:
+                yield [
+                    Planned(paths.ordinal_of(row["path"]), loads(row["input"]), stored=True)
+                    for row in found
+                    if row["status"] == ItemStatus.PENDING
+                ]
+            if len(found) < PAGE:
                 return
             after = paths.ordinal_of(found[-1]["path"])
-            yield [
-                Planned(paths.ordinal_of(row["path"]), loads(row["input"]), stored=True)
-                for row in found
-                if row["status"] == ItemStatus.PENDING
-            ]
 
     async def _dataset_rows(self, rows: RowSource) -> AsyncIterator[list[Planned]]:
         source = await open_source(self.services.datasets, self.execution.tenant, rows.settings, rows.version)

@@ -38,7 +38,7 @@ class PenstockProcess:
     def start(self) -> None:
         """Start it and wait until it is ready. Raises RuntimeError with its output when it ends instead."""
         program = Path(sys.executable).with_name("penstock")
-        arguments = [program, self._command, "--data", self.data_dir, "--port", str(self.port)]
+        arguments = [str(program), self._command, "--data", str(self.data_dir), "--port", str(self.port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(arguments, env=self._environment, stdout=log, stderr=log)  # noqa: S603
         give_up = time.monotonic() + START_SECONDS
