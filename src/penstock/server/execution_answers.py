@@ -31,7 +31,7 @@ def links(call: Call, execution_id: str) -> JsonObject:
     return {"self": here, **{part: f"{here}/{part}" for part in ("items", "results", "logs", "cancel")}}
 
 
-async def handle(call: Call, execution: Execution) -> JsonObject:
+async def handle(call: Call, execution: Execution) -> dict[str, Json]:
     """What an asynchronous call is answered with."""
     ahead = await call.engine.executions.queue_position(execution)
     started = execution.started_at or (None if ahead else now_ms())

@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
@@ -47,39 +47,41 @@ def work(settings: Settings) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, *, worker: bool) -> None:
     app = create_app(settings, worker=worker)
-    async with app.router.lifespan_context(app):
-        running: Running = app.state.running
-        _announce(settings, listener, running)
-        server = _Server(_configuration(app), running)
-        with _on_signals(server.stop):
+    asked = asyncio.Event()
+    # Also while it starts: a signal in that moment is answered as soon as there is something to stop.
+    with _on_signals(asked.set):
+        async with app.router.lifespan_context(app):
+            running: Running = app.state.running
+            server = _Server(_configuration(app))
+            stopper = asyncio.create_task(_stop_when(asked, server, running))
+            _announce(settings, listener, running)
             await server.serve(sockets=[listener])
+            stopper.cancel()
+
+
+async def _stop_when(asked: asyncio.Event, server: uvicorn.Server, running: Running) -> None:
+    """Take no more requests, and let those that wait for an execution be answered now."""
+    await asked.wait()
+    server.should_exit = True
+    running.interrupt_waiters()
 
 
 async def _work(settings: Settings) -> None:
     from penstock.engine import Engine
 
     engine = await Engine.open(settings, worker=True)
-    try:
-        await engine.start()
-        asked = asyncio.Event()
-        with _on_signals(asked.set):
+    asked = asyncio.Event()
+    with _on_signals(asked.set):
+        try:
+            await engine.start()
             print("Penstock worker is running.", flush=True)
             await asked.wait()
-    finally:
-        await engine.stop()
+        finally:
+            await engine.stop()
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server under our signals and our lifespan: the engine must still stop after the last request."""
-
-    def __init__(self, config: uvicorn.Config, running: Running) -> None:
-        super().__init__(config)
-        self._running = running
-
-    def stop(self) -> None:
-        """Take no more requests, and let those that wait for an execution be answered now."""
-        self._running.interrupt_waiters()
-        self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -117,16 +119,16 @@ def _loop_factory() -> Any:
 
 
 @contextmanager
-def _on_signals(action: Any) -> Iterator[None]:
+def _on_signals(action: Callable[[], None]) -> Iterator[None]:
+    """Call `action` for SIGINT and SIGTERM. A second one changes nothing: the end is on its way, and has a limit."""
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, action)
     try:
         yield
     finally:
-        # A second signal while the engine parks its work changes nothing: it is on its way, and has a limit.
         for number in _SIGNALS:
-            loop.add_signal_handler(number, lambda: None)
+            loop.remove_signal_handler(number)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -67,7 +67,11 @@ async def outcome(
         except ServerStopping:
             return _stopping(call, sent)
     if patience_seconds <= 0 or not execution.status.terminal:
-        return answer(await handle(call, execution), 202, {**sent, "Retry-After": "1"})
+        body = await handle(call, execution)
+        if patience_seconds <= 0 and not submitted.replayed:
+            # Whoever asks for a handle is told what was accepted; that it may have begun since is for the next look.
+            body["status"] = Status.PENDING.value
+        return answer(body, 202, {**sent, "Retry-After": "1"})
     sent["Server-Timing"] = server_timing(execution)
     if execution.status == Status.COMPLETED:
         return await _results(call, execution, sent)

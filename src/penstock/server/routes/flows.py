@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -131,7 +131,7 @@ async def validate_flow(call: Reads) -> Response:
     """Without saving it. The answer is 200 also for a document with faults; they are listed."""
     source = await _document(call)
     try:
-        call.engine.library.validate(source)
+        await asyncio.to_thread(call.engine.library.validate, source)
     except Problem as problem:
         if not problem.errors:
             raise
@@ -194,7 +194,7 @@ async def list_versions(call: Reads, flow: Named, cursor: Cursor = None, limit: 
     "/flows/{flow}/versions/{version}",
     **doc("Get a version", returns=ref(FlowVersionWithDocument), problems=(404,)),
 )
-async def get_version(call: Reads, flow: Named, version: int) -> Response:
+async def get_version(call: Reads, flow: Named, version: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
     """With its document."""
     record = await call.engine.library.get(call.tenant, flow)
     found = await call.engine.library.version(call.tenant, record.id, version)

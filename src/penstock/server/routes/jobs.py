@@ -72,9 +72,11 @@ async def execute_job(
     call: Annotated[Call, needs("executions:run")], flow_id: Annotated[str, path_id("flowId")]
 ) -> Response:
     """The body is the flow's input. The same as `execute-async`."""
-    execution = (await start_async(call, flow_id)).execution
+    submitted = await start_async(call, flow_id)
+    execution = submitted.execution
+    status = execution.status.value if submitted.replayed else "pending"
     headers = {"Location": call.path(f"/public/v1/jobs/{execution.id}")}
-    return answer(NewJob(execution.id, _status(execution.status.value), execution.subject_id), 202, headers)
+    return answer(NewJob(execution.id, _status(status), execution.subject_id), 202, headers)
 
 
 @router.get("/jobs/{jobId}", **doc("Get a job", returns=ref(Job), problems=(404,)))
