@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks NAME` measures and writes results/NAME.json, `table` makes docs/benchmarks.md."""
