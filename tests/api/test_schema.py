@@ -1,0 +1,59 @@
+"""Whatever is sent to any route, its answer is one that the description of the API speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from penstock.server.app import create_app
+from penstock.settings import Settings
+
+from .conftest import ADMIN_KEY, GREET, Api, Running
+
+CHECKS: tuple[Callable[..., Any], ...] = (
+    not_a_server_error,
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+EXAMPLES = 5
+DOCUMENT = create_app(Settings()).openapi()
+# Without keys the other calls would soon have none to be made with.
+OPERATIONS = [
+    (method.upper(), path)
+    for path, operations in DOCUMENT["paths"].items()
+    for method in operations
+    if path != "/keys/{keyId}"
+]
+
+
+@pytest.fixture(scope="module")
+def session(server: Running) -> Iterator[Api]:
+    with Api(server.url) as api:
+        api.post("/flows", json={**GREET, "name": "greet"})
+        api.post("/flows/greet/executions", json={"inputs": [{"name": "a"}, {"name": "b"}], "mode": "sync"})
+        api.post("/datasets", json={"name": "rows", "rows": [{"a": 1}]})
+        yield api
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=" ".join)
+def test_every_answer_is_described(session: Api, method: str, path: str) -> None:
+    described = schemathesis.openapi.from_dict(DOCUMENT)
+    described.config.update(base_url=session.url)
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(described[path][method].as_strategy())
+    def send(case: Any) -> None:
+        case.call_and_validate(session=session, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, checks=list(CHECKS))
+
+    send()
