@@ -83,3 +83,8 @@ def test_metrics_count_work(api: Api) -> None:
         r"penstock_model_cost_usd_total 0",
     ):
         assert re.search(line, text), line
+
+
+def test_no_answer_is_taken_for_a_page(api: Api) -> None:
+    assert api.get("/flows").headers["X-Content-Type-Options"] == "nosniff"
+    assert api.get("/nothing").headers["X-Content-Type-Options"] == "nosniff"
