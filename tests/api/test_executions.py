@@ -182,3 +182,11 @@ def test_delete_removes_it(api: Api, partial: str) -> None:
     assert api.delete(f"/executions/{partial}").status_code == 204
     for part in ("", "/items", "/results", "/logs"):
         assert api.get(f"/executions/{partial}{part}").status_code == 404
+
+
+def test_results_outlive_their_flow(api: Api) -> None:
+    flow = api.flow(GREET)
+    location = api.post(f"/flows/{flow}/execute", json={"name": "Ada"}).headers["Location"]
+    assert api.delete(f"/flows/{flow}").status_code == 204
+    assert api.get(location).json()["results"] == {"greeting": "Hello Ada"}
+    assert api.get(f"{location}/results").json() == {"greeting": "Hello Ada"}

@@ -66,6 +66,9 @@ class FlowService:
         """
         saved = await self._library.saved(tenant, flow, request.version)
         spec: dict[str, Json] = {"single": request.single}
+        if saved.graph.open:
+            # Kept with the execution, so that its results can be read when the flow is gone.
+            spec["elements"] = [saved.graph.label(split) for split in saved.graph.output_scope]
         inner = await self._pin_inner(tenant, saved, 1)
         if inner:
             spec["flows"] = inner

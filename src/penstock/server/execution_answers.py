@@ -50,7 +50,7 @@ async def progress(call: Call, execution_id: str) -> tuple[Execution, dict[str, 
     execution, body = await call.engine.executions.progress(call.tenant, execution_id)
     body["links"] = links(call, execution.id)
     if execution.status == Status.COMPLETED:
-        results = await results_of(call.engine, call.tenant, execution)
+        results = results_of(call.engine, call.tenant, execution)
         body["results"] = await results.inline(call.running.settings.limits.max_inline_results_bytes)
     if execution.status.terminal and body["partial"]:
         failed = await call.engine.store.read(item_rows.first_failed(execution.no, SHOWN_ERRORS))

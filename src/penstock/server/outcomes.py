@@ -82,7 +82,7 @@ async def _results(call: Call, execution: Execution, headers: dict[str, str]) ->
     summary: Any = execution.summary
     if summary is not None and summary["counts"]["failed"]:
         headers["Execution-Partial"] = "true"
-    results = await results_of(call.engine, call.tenant, execution)
+    results = results_of(call.engine, call.tenant, execution)
     few = await results.inline(call.running.settings.limits.max_inline_results_bytes)
     if few is not None:
         return Response(bytes(few), headers=headers, media_type=JSON)

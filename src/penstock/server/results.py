@@ -16,8 +16,7 @@ import msgspec
 
 from penstock.engine import Engine
 from penstock.errors import Conflict
-from penstock.executions.model import Execution, ItemStatus, Status
-from penstock.flows.graph import Graph
+from penstock.executions.model import Execution, ItemStatus
 from penstock.types import Tenant
 
 NULL = b"null"
@@ -95,17 +94,16 @@ class Results:
             yield _csv_lines([[cells.get(name, "") for name in columns] for cells in map(_cells, page)])
 
 
-async def results_of(engine: Engine, tenant: Tenant, execution: Execution) -> Results:
+def results_of(engine: Engine, tenant: Tenant, execution: Execution) -> Results:
     """The results of an execution that is over, also of one that did not complete.
 
-    Raises `Conflict` while it is not over, and `NotFound` when the version of the flow that it ran is gone.
+    Raises `Conflict` while it is not over.
     """
     if not execution.status.terminal:
-        raise Conflict("execution_not_over", f"The execution is {Status(execution.status).value}: no results yet.")
-    saved = await engine.library.saved(tenant, execution.subject_id, execution.subject_version)
-    graph: Graph = saved.graph
-    single = bool(execution.spec.get("single")) and not graph.open
-    return Results(engine, tenant, execution, single, tuple(graph.label(split) for split in graph.output_scope))
+        raise Conflict("execution_not_over", f"The execution is {execution.status.value}: no results yet.")
+    elements: Any = execution.spec.get("elements")
+    single = bool(execution.spec.get("single")) and not elements
+    return Results(engine, tenant, execution, single, tuple(elements or ()))
 
 
 class _Reader:

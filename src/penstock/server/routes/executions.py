@@ -145,7 +145,7 @@ async def get_results(call: Reads, execution_id: ExecutionId) -> Response:
     that has no output. 409 while it is not over.
     """
     execution = await call.engine.executions.get(call.tenant, execution_id)
-    results = await results_of(call.engine, call.tenant, execution)
+    results = results_of(call.engine, call.tenant, execution)
     media = _accepted(call, ("application/json", NDJSON, CSV))
     pieces = {NDJSON: results.as_lines, CSV: results.as_csv}.get(media, results.as_json)()
     first = await anext(pieces, b"")

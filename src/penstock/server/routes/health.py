@@ -28,11 +28,14 @@ async def health() -> Response:
 
 @router.get("/readyz", **doc("Can work be accepted?", returns=_STATE, problems=(503,)))
 async def ready(request: Request) -> Response:
-    """503 while the store does not answer, or the server is stopping. No key is needed."""
+    """503 while the store does not answer or takes nothing, or the server is stopping. No key is needed."""
     running: Running = request.app.state.running
     if running.stopping.is_set():
         raise Unavailable("stopping", "This server is shutting down.", retry_after_seconds=5)
     await running.engine.store.read(rows_of("select 1 as one"))
+    trouble = running.engine.journal.trouble
+    if trouble is not None:
+        raise Unavailable("store_not_writable", trouble, retry_after_seconds=5)
     return answer({"status": "ready"})
 
 
