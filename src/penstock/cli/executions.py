@@ -98,15 +98,15 @@ async def cancel(session: Session, execution_id: str) -> None:
 @_id
 @click.option("--unfinished", is_flag=True, help="Also the items that never ran.")
 @click.option("--item", "items", multiple=True, metavar="PATH", help="Only this item; may be repeated.")
+@click.option("--flow-version", type=click.IntRange(min=1), metavar="N", help="With this version of the flow.")
 @click.option("--async", "in_background", is_flag=True, help="Do not wait for the end.")
 @session_command(worker=True, check=_check_background)
-async def retry(
-    session: Session, execution_id: str, unfinished: bool, items: tuple[str, ...], in_background: bool
-) -> int | None:
+async def retry(session: Session, /, execution_id: str, **options: Any) -> int | None:
     """Run the failed items again, inside the same execution. What succeeded is not paid for twice."""
     handle = await session.client.executions.get(execution_id)
-    await handle.retry(items or ("unfinished" if unfinished else "failed"))
-    if in_background:
+    chosen = options["items"] or ("unfinished" if options["unfinished"] else "failed")
+    await handle.retry(chosen, flow_version=options["flow_version"])
+    if options["in_background"]:
         show_handle(session, handle)
         return None
     return await follow(session, handle)

@@ -101,7 +101,8 @@ def _below(path: str, name: str) -> str:
 
 
 def _cut(message: str) -> str:
-    return message if len(message) <= 300 else message[:300] + "…"
+    """A message of readable length. It begins with the value and ends with what is wrong, so the middle goes."""
+    return message if len(message) <= 300 else f"{message[:40]}…{message[-100:]}"
 
 
 def value_schema_faults(schema: JsonObject) -> str | None:

@@ -31,6 +31,13 @@ def test_retry_follows_the_same_execution_to_its_end(penstock, api):
     assert api.of("POST", f"/executions/{execution_id}/retry")[0].json == {"items": ["1"]}
 
 
+def test_retry_with_another_version_of_the_flow(penstock, api):
+    execution_id = start(penstock, "partial")
+    penstock("executions", "retry", execution_id, "--flow-version", "2")
+    sent = api.of("POST", f"/executions/{execution_id}/retry")[0].json
+    assert sent == {"items": "failed", "flowVersion": 2}
+
+
 def test_results_are_json(penstock, api):
     execution_id = start(penstock, "partial")
     done = penstock("executions", "results", execution_id)

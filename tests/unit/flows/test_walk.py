@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from penstock.errors import Invalid, Unprocessable
 from penstock.executions.model import RetryRequest, Status
 from penstock.storage.executions import loads
@@ -35,7 +36,10 @@ async def test_values_flow_from_node_to_node(engine: TestEngine) -> None:
     document = flow(
         """
 double: {type: transform, inputs: {n: input.n}, expression: n * 2}
-text: {type: transform, inputs: {d: double.out, before: double._input.n}, template: {twice: "{{ d }}", of: "{{ before }}"}}
+text:
+  type: transform
+  inputs: {d: double.out, before: double._input.n}
+  template: {twice: "{{ d }}", of: "{{ before }}"}
 """,
         "output: {all: text.out, one: text.out.twice, flow: system.flowVersion, path: system.itemPath}",
     )
@@ -269,3 +273,12 @@ second: {type: transform, inputs: {x: first.out}, expression: x / 0}
     assert execution.status == Status.COMPLETED
     assert execution.subject_version == 2
     assert [loads(row["output"]) for row in await engine.rows(execution)] == [1.0]
+
+
+async def test_the_fault_of_a_long_text_says_what_is_wrong_and_not_only_the_text(engine: TestEngine) -> None:
+    document = flow("a: {type: transform, expression: '1'}", inputs="{text: {type: string, maxLength: 600}}")
+    with pytest.raises(Invalid) as caught:
+        await engine.run(document, [{"text": "word " * 500}])
+    (fault,) = caught.value.errors
+    assert fault.message.endswith("longer than 600 characters")
+    assert len(fault.message) < 160

@@ -76,15 +76,23 @@ class AsyncExecutionHandle:
         return receipt
 
     async def retry(
-        self, items: RetryItems = "failed", *, error_codes: Sequence[str] = (), idempotency_key: str | None = None
+        self,
+        items: RetryItems = "failed",
+        *,
+        error_codes: Sequence[str] = (),
+        flow_version: int | None = None,
+        idempotency_key: str | None = None,
     ) -> Execution:
         """Run the failed items again, inside this same execution: `failed`, `unfinished`, or the paths given.
 
-        What succeeded is kept and not paid for again; results, cost and duration are merged.
+        What succeeded is kept and not paid for again; results, cost and duration are merged. `flow_version` runs them
+        with another version of the flow, which is how an item that failed because of the flow is repaired.
         """
         body: dict[str, Any] = {"items": items if isinstance(items, str) else [*items]}
         if error_codes:
             body["errorCodes"] = [*error_codes]
+        if flow_version is not None:
+            body["flowVersion"] = flow_version
         call = calls.start(f"{self._path}/retry", body, idempotency_key=idempotency_key)
         # A retry reopens the execution whoever asks, so one whose answer was lost must not be sent again.
         self.progress = await self._transport.fetch(replace(call, repeatable=False), Execution)
