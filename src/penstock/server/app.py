@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic.alias_generators import to_camel
 from starlette.middleware import Middleware
 
 from penstock.accounts.keys import Accounts
@@ -47,6 +48,7 @@ def create_app(settings: Settings, *, worker: bool = True) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: to_camel(route.name),
     )
     problems.install(app)
     for router in ROUTERS:

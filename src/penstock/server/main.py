@@ -21,6 +21,8 @@ from penstock.server.auth import Running
 from penstock.settings import Settings
 
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and proxies keep idle connections, so that it is not the server who closes one in use."""
 CONNECTION_GRACE_SECONDS = 1
 """How long open downloads may go on after a signal. The rest of the 10 s is the engine's, for its steps."""
 
@@ -96,7 +98,7 @@ def _configuration(app: FastAPI) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=BACKLOG,
         timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,
     )

@@ -20,7 +20,8 @@ DESCRIPTION = """\
 Runs AI flows, in the request or in the background: it is the same execution either way.
 
 Every path also stands under `/v1`. Send a key as `Authorization: Bearer <key>` or as `X-API-Key: <key>`. Lists are
-paged: `?cursor=` takes `nextCursor` of the page before. Refusals are `application/problem+json` (RFC 9457), and every
+paged: `?cursor=` takes `nextCursor` of the page before. A body may have 10 MB and 64 levels, a file of a data set 2 GB,
+unless the operator of the server has set other limits. Refusals are `application/problem+json` (RFC 9457), and every
 response carries `X-Request-ID`.
 """
 

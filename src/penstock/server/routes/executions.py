@@ -25,7 +25,7 @@ from penstock.server.execution_schemas import Cancelled, Item, LogLine, Progress
 from penstock.server.results import results_of
 from penstock.server.waiting import ServerStopping, wait_for_end
 
-router = APIRouter(tags=["executions"])
+router = APIRouter()
 Reads = Annotated[Call, needs("executions:read")]
 Runs = Annotated[Call, needs("executions:run")]
 ExecutionId = Annotated[str, path_id("executionId")]
@@ -243,10 +243,13 @@ _ROUTES: tuple[tuple[str, str, Handler, dict[str, Any]], ...] = (
     ("GET", "/{executionId}/logs", list_logs, doc("Read the log", returns=page_of(LogLine), problems=(400, 404))),
 )
 
-for base in ("/executions", "/flows/executions"):
+for base, tag, suffix in (
+    ("/executions", "executions", ""),
+    ("/flows/executions", "executions, under flows", "_of_flow"),
+):
     for method, path, handler, described in _ROUTES:
-        name = f"{handler.__name__}{'_of_flow' if base != '/executions' else ''}"
-        router.add_api_route(base + path, handler, methods=[method], name=name, **described)
+        name = handler.__name__ + suffix
+        router.add_api_route(base + path, handler, methods=[method], name=name, tags=[tag], **described)
 
 
 async def _end_or_time(call: Call, execution_id: str, seconds: float) -> None:

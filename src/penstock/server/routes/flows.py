@@ -183,7 +183,7 @@ async def deploy_flow(call: Writes, flow: Named) -> Response:
 
 
 @router.get("/flows/{flow}/versions", **doc("List versions", returns=page_of(FlowVersion), problems=(400, 404)))
-async def list_versions(call: Reads, flow: Named, cursor: Cursor = None, limit: Limit = 50) -> Response:
+async def list_flow_versions(call: Reads, flow: Named, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """Newest first."""
     before = None if cursor is None else _number(cursor)
     record, found, following = await call.engine.library.versions(call.tenant, flow, before, limit)
@@ -194,7 +194,7 @@ async def list_versions(call: Reads, flow: Named, cursor: Cursor = None, limit: 
     "/flows/{flow}/versions/{version}",
     **doc("Get a version", returns=ref(FlowVersionWithDocument), problems=(404,)),
 )
-async def get_version(call: Reads, flow: Named, version: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
+async def get_flow_version(call: Reads, flow: Named, version: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
     """With its document."""
     record = await call.engine.library.get(call.tenant, flow)
     found = await call.engine.library.version(call.tenant, record.id, version)
@@ -217,7 +217,7 @@ async def describe_flow(call: Reads, flow: Named) -> Response:
         problems=(401, 403, 404, 409),
     ),
 )
-async def show_flow(request: Request, flow: Named) -> Response:
+async def show_flow_page(request: Request, flow: Named) -> Response:
     """To read about the deployed version, and to try it.
 
     Browsers send no key when they open a page: without one the page is empty but for a field to type it into. The key

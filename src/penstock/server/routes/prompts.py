@@ -89,7 +89,7 @@ async def delete_prompt(call: Writes, prompt: Name) -> Response:
 
 
 @router.get("/prompts/{prompt}/versions", **doc("List versions", returns=page_of(Prompt), problems=(404,)))
-async def list_versions(call: Reads, prompt: Name, cursor: Cursor = None, limit: Limit = 50) -> Response:
+async def list_prompt_versions(call: Reads, prompt: Name, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """Newest first."""
     before = {} if cursor is None else {"before": _version(cursor)}
     found = await call.engine.prompts.versions(call.tenant, prompt, limit=limit + 1, **before)
