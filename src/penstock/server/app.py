@@ -53,6 +53,7 @@ def create_app(settings: Settings, *, worker: bool = True) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.state.api_pages = {}
     described = cache(lambda: openapi.build(app, api_routes(), SCHEMAS))
     app.openapi = described  # type: ignore[method-assign]
     return app

@@ -29,8 +29,11 @@ async def openapi(request: Request) -> Response:
 @router.get("/docs", **doc("This description, as a page", responses=_PAGE))
 async def docs(request: Request) -> Response:
     """No key is needed; nothing is loaded from other hosts."""
-    document = await _document(request)
-    return pages.html(await asyncio.to_thread(api_page, document, request.scope.get("root_path", "")))
+    root = request.scope.get("root_path", "")
+    made: dict[str, bytes] = request.app.state.api_pages
+    if root not in made:
+        made[root] = await asyncio.to_thread(api_page, await _document(request), root)
+    return pages.html(made[root])
 
 
 @router.get("/static/{name}", include_in_schema=False)

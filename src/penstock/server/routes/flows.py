@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from penstock.clock import iso
 from penstock.errors import FieldError, Invalid, Problem
+from penstock.flows.definition import document_schema
 from penstock.flows.library import SavedFlow
 from penstock.server import pages
 from penstock.server.answers import answer, nothing, page
@@ -142,9 +144,7 @@ async def validate_flow(call: Reads) -> Response:
 @router.get("/schemas/flow.json", **doc("The schema of flow documents", returns=OBJECT))
 async def flow_schema() -> Response:
     """JSON Schema, with the settings of every node type installed here. No key is needed."""
-    from penstock.flows.definition import document_schema
-
-    return answer(await asyncio.to_thread(document_schema))
+    return Response(await asyncio.to_thread(_schema_text), media_type=JSON)
 
 
 @router.get("/flows/{flow}", **doc("Get a flow", returns=ref(FlowWithDocument), problems=(404,)))
@@ -230,6 +230,11 @@ async def show_flow_page(request: Request, flow: Named) -> Response:
     call = await Needs("flows:read")(request)
     saved = await call.engine.library.saved(call.tenant, flow)
     return pages.html(flow_page(_interface(saved), _address(request), root), headers)
+
+
+@cache
+def _schema_text() -> bytes:
+    return msgspec.json.encode(document_schema())
 
 
 async def _document(call: Call) -> str | dict[str, Any]:
