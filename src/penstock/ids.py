@@ -12,6 +12,7 @@ import time
 
 EXECUTION_PREFIX = "exec_"
 _RANDOM_BITS = 48
+_DIGITS = 24
 _lock = threading.Lock()
 _last = 0
 
@@ -28,3 +29,13 @@ def new_id() -> str:
 def new_execution_id() -> str:
     """A new execution id: `exec_` and 24 hexadecimal digits."""
     return EXECUTION_PREFIX + new_id()
+
+
+def moment_of(some_id: str) -> int:
+    """Milliseconds since 1970 at which an id was made; it never runs back within a process, whatever the clock does."""
+    return int(some_id[-_DIGITS:], 16) >> _RANDOM_BITS
+
+
+def first_execution_id_at(moment_ms: int) -> str:
+    """The smallest execution id that can be made in a millisecond."""
+    return f"{EXECUTION_PREFIX}{max(0, moment_ms) << _RANDOM_BITS:0{_DIGITS}x}"

@@ -18,7 +18,7 @@ from penstock.executions.ending import Ending, conclude
 from penstock.executions.job import OpenJob
 from penstock.executions.journal import Journal, LeaseLost
 from penstock.executions.model import ErrorInfo, Execution, Status
-from penstock.executions.patience import patiently
+from penstock.executions.patience import RETRY_SECONDS, patiently
 from penstock.executions.runner import Run, StopReason
 from penstock.executions.signals import Signals
 from penstock.ids import new_id
@@ -132,7 +132,9 @@ class Dispatcher:
     async def _attend(self, no: int, lease_number: int, slot: _Slot, claimed: Execution | None) -> None:
         ended = None
         try:
-            execution = claimed or await self.store.write(execution_rows.claim(no, lease_number, self.owner))
+            execution = claimed or await patiently(
+                self.store, lambda: execution_rows.claim(no, lease_number, self.owner)
+            )
             if execution is not None:
                 self.signals.changed(no)
                 ended = await self._run(execution, slot)
@@ -149,18 +151,21 @@ class Dispatcher:
 
     async def _run(self, execution: Execution, slot: _Slot) -> Execution | None:
         try:
-            job = await self.jobs[execution.kind](execution)
+            open_job = self.jobs.get(execution.kind)
+            if open_job is None:
+                unknown = f"There is no kind {execution.kind!r} in this Penstock."
+                return await self._fail(execution, "job_unavailable", unknown)
+            job = await open_job(execution)
             slot.run = Run(execution, job, self.store, self.journal, self.signals)
             if slot.cancel or execution.cancel_requested_at is not None:
                 slot.run.stop(StopReason.CANCEL)
             elif self._stopping:
                 slot.run.stop(StopReason.PARK)
             return await slot.run.run()
-        except KeyError as error:
-            return await self._fail(execution, "job_unavailable", f"There is no kind {error} in this Penstock.")
+        except Unavailable as error:
+            await self._let_go(execution, error)
+            return None
         except (Problem, StepError) as error:
-            if isinstance(error, Unavailable):
-                raise
             return await self._fail(execution, "job_unavailable", str(error))
         except LeaseLost:
             raise
@@ -169,9 +174,16 @@ class Dispatcher:
             logger.exception("execution %s broke outside its items", execution.id)
             return await self._fail(execution, "internal_error", f"{type(error).__name__}: {error}"[:500])
 
+    async def _let_go(self, execution: Execution, error: Unavailable) -> None:
+        """The store did not answer: after a moment whoever is free takes the execution up again."""
+        if error.code == "store_closed":
+            raise error
+        logger.error("execution %s goes on when the store does: %s", execution.id, error.detail)
+        await asyncio.sleep(RETRY_SECONDS)
+        await patiently(self.store, lambda: execution_rows.release(execution.no, execution.lease_number))
+
     async def _fail(self, execution: Execution, code: str, message: str) -> Execution | None:
-        total = execution.total_items or 0
-        ending = Ending(Status.FAILED, total, execution.total_items, error=ErrorInfo(code=code, message=message))
+        ending = Ending(Status.FAILED, None, execution.total_items, error=ErrorInfo(code=code, message=message))
         return await patiently(self.store, lambda: conclude(execution, ending))
 
     # Looking for work
@@ -180,9 +192,10 @@ class Dispatcher:
         while True:
             try:
                 await self._look()
-            except Unavailable:
-                logger.exception("the store does not answer; looking again in a moment")
-                await asyncio.sleep(1.0)
+            except Exception:
+                # The boundary of the process's own loop: nothing would ever start again without it.
+                logger.exception("looking for work broke; looking again in a moment")
+                await asyncio.sleep(RETRY_SECONDS)
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
@@ -194,7 +207,7 @@ class Dispatcher:
         for no in await self.store.read(execution_rows.cancel_requested(self.owner)):
             self.cancel(no)
         for execution in await self.store.read(execution_rows.overdue(now_ms(), 100)):
-            ending = Ending(Status.TIMEOUT, execution.total_items or 0, execution.total_items)
+            ending = Ending(Status.TIMEOUT, None, execution.total_items)
             await self.store.write(conclude(execution, ending))
             self.signals.changed(execution.no)
         for lane in LANES:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import msgspec
 
-from penstock.clock import now_ms
 from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.progress import summary_of
 from penstock.storage import executions as execution_rows
@@ -19,10 +17,13 @@ from penstock.types import Json, JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What ends: `total` items are known, `top_level` of them rows. `error` says why where no item does."""
+    """What ends: `total` items are known, `top_level` of them rows. `error` says why where no item does.
+
+    `total` is None where nobody runs the execution: then it is what the rows tell.
+    """
 
     status: Status
-    total: int
+    total: int | None
     top_level: int | None
     results: Json = None
     receipt: JsonObject | None = None
@@ -35,6 +36,9 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
     `completed` becomes `failed` when items failed and none succeeded.
     """
     recorded = yield from item_rows.counts(execution.no)
+    total = ending.total
+    if total is None:
+        total = (execution.total_items or 0) + (yield from item_rows.nested(execution.no))
     usage = yield from step_rows.usage(execution.no)
     status, error = ending.status, ending.error
     if status == Status.COMPLETED and recorded.get("failed") and not recorded.get("succeeded"):
@@ -47,29 +51,17 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
     if status != Status.COMPLETED:
         yield from item_rows.drop_unfinished(execution.no)
         recorded["cancelled"] = recorded.get("cancelled", 0) + recorded.pop("pending", 0)
-    summary = summary_of(recorded, usage, ending.total)
-    seq = yield from execution_rows.end(
-        execution,
-        status,
-        summary=summary,
-        error=error,
-        results=ending.results,
-        receipt=ending.receipt,
-        total_items=ending.top_level,
-    )
-    if seq is None:
-        return None
-    return dataclasses.replace(
-        execution,
-        status=status,
-        finished_at=now_ms(),
-        summary=summary,
-        error=error,
-        results=ending.results,
-        cancel_receipt=ending.receipt,
-        total_items=ending.top_level,
-        seq=seq,
-        lease_owner=None,
+    summary = summary_of(recorded, usage, total)
+    return (
+        yield from execution_rows.end(
+            execution,
+            status,
+            summary=summary,
+            error=error,
+            results=ending.results,
+            receipt=ending.receipt,
+            total_items=ending.top_level,
+        )
     )
 
 

@@ -328,7 +328,8 @@ class ItemRun:
             return Outcome(ItemStatus.SUCCEEDED, await work(self), None)
         except ItemFailed as failed:
             return Outcome(ItemStatus.FAILED, None, failed.info)
-        except (Stopping, LeaseLost):
+        except (Stopping, LeaseLost, Unavailable):
+            # `Unavailable` of a step has become a `StepError`; this one is the store's, and no fault of the item.
             raise
         except Exception as error:
             # A fault in a job's own code, outside any step: fails the item, not the process; the log says which.
@@ -357,6 +358,8 @@ class ItemRun:
         )
         records, self._unwritten = self._unwritten, []
         await self._run.journal.commit(self._run.holder, records, record)
+        if self.depth == 0:
+            self._run.output = final.output if shared and final is not None else record.output
 
 
 def _encoded(output: Json) -> str:

@@ -200,11 +200,22 @@ class Journal:
                 break
             except Unavailable as error:
                 if self._closing:
+                    # Nobody is left to wait for a store that does not work: what was not written runs again.
+                    logger.error("closing with %d records unwritten: %s", len(entries), error.detail)
                     self._refuse(entries, error)
                     return
                 self.trouble = error.detail
                 logger.exception("the journal cannot be written; %d records wait", len(entries))
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception as error:
+                # What cannot be stored (a number beyond 64 bits) must not take down the writing of everybody else.
+                if len(entries) > 1:
+                    for entry in entries:
+                        await self._flush([entry])
+                    return
+                logger.exception("execution number %d: a record cannot be stored", entries[0].holder.execution_no)
+                self._refuse(entries, error)
+                return
         self.trouble = None
         if self._observe is not None:
             self._observe(_flush_of(contributions, perf_counter() - started))
@@ -219,9 +230,7 @@ class Journal:
                 else:
                     entry.waiter.set_result(None)
 
-    def _refuse(self, entries: list[_Entry], error: Unavailable) -> None:
-        """While closing, nobody is left to wait for a store that does not work: what was not written runs again."""
-        logger.error("closing with %d records unwritten: %s", len(entries), error.detail)
+    def _refuse(self, entries: list[_Entry], error: Exception) -> None:
         for entry in entries:
             if entry.waiter is not None and not entry.waiter.done():
                 entry.waiter.set_exception(error)

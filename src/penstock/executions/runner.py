@@ -7,6 +7,7 @@ unfinished item goes on from its last recorded step.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import random
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from penstock.clock import iso, now_ms
-from penstock.errors import StepError
+from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions import paths
 from penstock.executions.ending import Ending, conclude
 from penstock.executions.item import ItemRun, Outcome, Stopping, outcome_of
@@ -67,10 +68,18 @@ class Run:
         self._tasks: set[asyncio.Task[Outcome | None]] = set()
         self._planner: asyncio.Task[None] | None = None
         self._stop_note: dict[str, Any] = {}
+        self._cut_off_at: float | None = None
+        self._failures_allowed = execution.options.failures_allowed(execution.total_items)
+        self._planned_all = False
         self._error: ErrorInfo | None = None
+        self.output: str | None = None
+        self._trouble: Unavailable | None = None
 
     async def run(self) -> Execution | None:
-        """Run to the end and return the execution as it ended; None when it was parked or its lease was lost."""
+        """Run to the end and return the execution as it ended; None when it was parked or its lease was lost.
+
+        Raises `Unavailable` when the store did not answer: it is to be let go of, and taken up again later.
+        """
         overdue = asyncio.get_running_loop().call_later(
             max(0.0, (self.execution.deadline_at - now_ms()) / 1000), self.stop, StopReason.TIMEOUT
         )
@@ -101,6 +110,8 @@ class Run:
         if reason == StopReason.PARK and first:
             self._window_closed()
             return
+        if self._cut_off_at is None:
+            self._cut_off_at = asyncio.get_running_loop().time()
         for task in (*self._tasks, *([self._planner] if self._planner else [])):
             task.cancel()
 
@@ -161,6 +172,7 @@ class Run:
                     self.window.release()
                     return
                 self._start(planned)
+        self._planned_all = True
 
     async def _unfinished(self, page: list[Planned]) -> list[Planned]:
         if not self.resumed or not page:
@@ -173,15 +185,23 @@ class Run:
         item = ItemRun(self, paths.top(planned.ordinal), planned.input, input_is_stored=planned.stored)
         task = asyncio.create_task(item.attend(self.job.run_item))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._item_left)
+
+    def _item_left(self, task: asyncio.Task[Outcome | None]) -> None:
+        """An item that could not even record how it failed must not be missing from the result unnoticed."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._broke(error, "an item")
 
     def _committed(self, steps: list[StepRecord], items: list[ItemRecord], seq: int) -> None:
         self.tally.committed(steps, items, seq)
-        if items:
-            allowed = self.execution.options.failures_allowed(self.execution.total_items)
-            if allowed is not None and self.tally.recorded["failed"] > allowed:
-                self.stop(StopReason.FAILURES)
+        if items and self._too_many_failed(self._failures_allowed):
+            self.stop(StopReason.FAILURES)
         self._signals.changed(self.execution.no)
+
+    def _too_many_failed(self, allowed: int | None) -> bool:
+        return allowed is not None and self.tally.recorded["failed"] > allowed
 
     # Ending
 
@@ -197,21 +217,35 @@ class Run:
         except asyncio.CancelledError:
             if self.stopping is None:
                 raise
-        except StepError as error:
-            self._break(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged where it is told apart
             # A plan that breaks must end its execution with a reason rather than leave it running for ever.
-            logger.exception("execution %s: its plan broke", self.execution.id)
-            self._break(StepError("internal_error", f"The plan broke: {type(error).__name__}: {error}"[:500]))
+            self._broke(error, "the plan")
         while self._tasks:
-            patience = None if self.stopping in (None, StopReason.PARK) else ABORT_SECONDS
-            _, late = await asyncio.wait(tuple(self._tasks), timeout=patience)
-            if late and self.stopping not in (None, StopReason.PARK):
+            _, late = await asyncio.wait(tuple(self._tasks), timeout=ABORT_SECONDS)
+            if late and self._cut_off_for() >= ABORT_SECONDS:
                 logger.error("execution %s: %d items did not stop in time", self.execution.id, len(late))
                 return
 
-    def _break(self, error: StepError) -> None:
-        self._error = ErrorInfo(code=error.code, message=error.message, retryable=error.retryable, cause=error.cause)
+    def _cut_off_for(self) -> float:
+        """Seconds since everything in flight was told to stop."""
+        return 0.0 if self._cut_off_at is None else asyncio.get_running_loop().time() - self._cut_off_at
+
+    def _broke(self, error: Exception, what: str) -> None:
+        """Stop because of a fault outside the steps of items: with its reason, or to go on when the store does."""
+        match error:
+            case Unavailable():
+                self._trouble = error
+                self.stop(StopReason.PARK)
+                return
+            case StepError():
+                info = ErrorInfo(code=error.code, message=error.message, retryable=error.retryable, cause=error.cause)
+            case Problem():
+                info = ErrorInfo(code=error.code, message=error.detail)
+            case _:
+                logger.error("execution %s: %s broke", self.execution.id, what, exc_info=error)
+                text = f"{what.capitalize()} broke: {type(error).__name__}: {error}"[:500]
+                info = ErrorInfo(code="internal_error", message=text)
+        self._error = self._error or info
         self.stop(StopReason.BROKEN)
 
     async def _end(self) -> Execution | None:
@@ -219,23 +253,35 @@ class Run:
             # Items that were cut off may have handed something in that they no longer wait for. The journal writes in
             # order: when this is through, so is that.
             await self.journal.commit(self.holder, [])
-        if self.stopping in (StopReason.PARK, StopReason.LOST):
-            if self.stopping == StopReason.PARK:
-                await self._store.write(execution_rows.release(self.execution.no, self.execution.lease_number))
-            return None
         results = None if self.stopping else await self.job.finish(self.execution)
+        reason = self.stopping
+        if self._trouble is not None:
+            raise self._trouble
+        if reason == StopReason.LOST:
+            return None
+        if reason == StopReason.PARK:
+            no, lease_number = self.execution.no, self.execution.lease_number
+            await patiently(self._store, lambda: execution_rows.release(no, lease_number))
+            return None
         ending = Ending(
-            status=_STATUS_OF[self.stopping] if self.stopping else Status.COMPLETED,
+            status=self._status(reason),
             total=self.tally.total,
-            top_level=self.tally.planned,
+            top_level=self.tally.planned if self._planned_all else self.execution.total_items,
             results=results,
-            receipt=self._receipt() if self.stopping == StopReason.CANCEL else None,
+            receipt=self._receipt() if reason == StopReason.CANCEL else None,
             error=self._error,
         )
         ended = await patiently(self._store, lambda: conclude(self.execution, ending))
         if ended is None:
             raise LeaseLost
-        return ended
+        return dataclasses.replace(ended, output=self.output) if self.job.single else ended
+
+    def _status(self, reason: StopReason | None) -> Status:
+        if reason is not None:
+            return _STATUS_OF[reason]
+        # A share of a total that the plan did not know is counted at the end.
+        allowed = self.execution.options.failures_allowed(self.tally.planned)
+        return Status.FAILED if self._too_many_failed(allowed) else Status.COMPLETED
 
     def _receipt(self) -> JsonObject:
         """What a cancel did: until when calls ran, what was kept, what was spent after it was asked for."""

@@ -40,6 +40,8 @@ from penstock.types import Json, JsonObject, Tenant
 
 REMOTE_LOOK_SECONDS = 0.1
 """How often a waiter looks at an execution that another process runs."""
+WAITING_LOOK_SECONDS = 1.0
+"""How often it looks at one that waits for this process, which signals what it does; others may still cancel it."""
 COUNT_FRESH_SECONDS = 1.0
 PAGE = 500
 
@@ -64,6 +66,7 @@ class ExecutionService:
         self._signals = dispatcher.signals
         self._max_queued = max_queued
         self._open: dict[str, tuple[float, int]] = {}
+        self._starting: set[asyncio.Task[Submitted]] = set()
 
     # Starting
 
@@ -75,6 +78,13 @@ class ExecutionService:
         """
         inputs = None if submission.inputs is None else [dumps(value) for value in submission.inputs]
         await self._check_room(submission.tenant)
+        # What is written as claimed must be begun, so a caller who goes away in between may not stop it halfway.
+        starting = asyncio.create_task(self._start(submission, inputs))
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        return await asyncio.shield(starting)
+
+    async def _start(self, submission: Submission, inputs: list[str] | None) -> Submitted:
         owner = self._dispatcher.reserve(submission.lane)
         begun = False
         try:
@@ -146,8 +156,9 @@ class ExecutionService:
             changed = self._signals.next_change(execution.no)
             execution = await self.get(execution.tenant, execution.id)
             if not execution.status.terminal and self._dispatcher.end_of(execution.no) is None:
+                look = WAITING_LOOK_SECONDS if self._dispatcher.works else REMOTE_LOOK_SECONDS
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(min(left or REMOTE_LOOK_SECONDS, REMOTE_LOOK_SECONDS)):
+                    async with asyncio.timeout(look if left is None else min(left, look)):
                         await changed.wait()
         return execution
 
@@ -247,9 +258,8 @@ class ExecutionService:
         execution = yield from execution_rows.request_cancel(tenant, execution_id, now_ms())
         if execution is None or execution.status != Status.PENDING:
             return execution
-        total = execution.total_items or 0
-        receipt: JsonObject = _receipt_of_waiting(execution, total)
-        ended = yield from conclude(execution, Ending(Status.CANCELLED, total, execution.total_items, receipt=receipt))
+        receipt = yield from _receipt_of_waiting(execution)
+        ended = yield from conclude(execution, Ending(Status.CANCELLED, None, execution.total_items, receipt=receipt))
         return ended or execution
 
     async def retry(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Execution:
@@ -331,13 +341,17 @@ def _wanted_code(error: str | None, codes: tuple[str, ...]) -> bool:
     return not codes or (error is not None and loads(error)["code"] in codes)
 
 
-def _receipt_of_waiting(execution: Execution, total: int) -> JsonObject:
+def _receipt_of_waiting(execution: Execution) -> Transaction[JsonObject]:
+    """Of one that waits to start, or to go on with a retry."""
     moment = iso(execution.cancel_requested_at or now_ms())
+    recorded = yield from item_rows.counts(execution.no)
+    total = (execution.total_items or 0) + (yield from item_rows.nested(execution.no))
+    finished = sum(recorded.get(status, 0) for status in ("succeeded", "failed", "skipped"))
     return {
         "requestedAt": moment,
         "stoppedAt": moment,
-        "itemsFinished": 0,
-        "itemsDropped": total,
+        "itemsFinished": finished,
+        "itemsDropped": max(0, total - finished),
         "callsAborted": 0,
         "costAfterRequestUsd": "0.0000",
     }

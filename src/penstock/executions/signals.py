@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakValueDictionary
 
 
 class Signals:
     """One event per execution that somebody waits for; an execution nobody waits for costs nothing."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, asyncio.Event] = {}
+        # Weak: a waiter that gives up leaves nothing behind, also in a server without a worker, where nobody signals.
+        self._waiting: WeakValueDictionary[int, asyncio.Event] = WeakValueDictionary()
 
     def changed(self, execution_no: int) -> None:
         """Wake everybody who waits for this execution."""

@@ -17,7 +17,8 @@ from penstock.executions.model import (
     Submission,
     sources_of,
 )
-from penstock.storage.store import Transaction, placeholders
+from penstock.ids import first_execution_id_at, moment_of
+from penstock.storage.store import Transaction
 from penstock.types import Json, Tenant
 
 IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000
@@ -42,9 +43,12 @@ where no = $1 and lease_number = $4 and status in ('pending', 'running')
 returning *
 """
 
-_NEXT = """
+# The condition of the index `executions_open`, word for word: without it every execution there ever was is read.
+_OPEN = "status in ('pending', 'running', 'paused')"
+
+_NEXT = f"""
 select no, id, lane, lease_number, status from executions
-where status in ('pending', 'running') and lane = $1 and no > $2 and (lease_owner is null or lease_owner <> $3)
+where {_OPEN} and status <> 'paused' and lane = $1 and no > $2 and (lease_owner is null or lease_owner <> $3)
 order by no limit $4
 """
 
@@ -53,7 +57,7 @@ update executions
 set status = $2, finished_at = $3, summary = $4, error = $5, results = $6, cancel_receipt = $7, total_items = $8,
     seq = seq + 1, lease_owner = null
 where no = $1 and lease_number = $9 and status in ({sources})
-returning seq
+returning *
 """
 
 
@@ -104,7 +108,7 @@ def execution_of(row: Any) -> Execution:
 
 
 def insert(execution_id: str, submission: Submission, now: int) -> Transaction[Execution]:
-    """Write a new pending execution and its first event."""
+    """Write a new pending execution and its first event. It is created in the millisecond that its id tells."""
     tenant = submission.tenant
     rows = yield (
         _INSERT,
@@ -120,7 +124,7 @@ def insert(execution_id: str, submission: Submission, now: int) -> Transaction[E
         dumps(submission.options),
         None if submission.metadata is None else dumps(submission.metadata),
         submission.total_items,
-        now,
+        moment_of(execution_id),
         now + submission.deadline_ms,
         submission.deadline_ms,
         submission.created_by,
@@ -173,7 +177,10 @@ def get_by_number(no: int) -> Transaction[Execution | None]:
 
 
 def page(tenant: Tenant, wanted: ExecutionFilter, before_id: str | None, limit: int) -> Transaction[list[Execution]]:
-    """Newest first, from before an id; the cost of a page does not depend on how far down it is."""
+    """Newest first, from before an id; the cost of a page does not depend on how far down it is.
+
+    Bounds of time are bounds of ids too, so that a page does not read what lies outside them.
+    """
     conditions = ["project_id = $1"]
     args: list[Any] = [tenant.project_id]
 
@@ -181,25 +188,34 @@ def page(tenant: Tenant, wanted: ExecutionFilter, before_id: str | None, limit: 
         args.append(value)
         conditions.append(condition.replace("?", f"${len(args)}"))
 
-    if wanted.statuses:
-        first = len(args) + 1
-        args.extend(wanted.statuses)
-        conditions.append(f"status in ({placeholders(len(wanted.statuses), first)})")
     if wanted.kind is not None:
         also("kind = ?", wanted.kind)
     if wanted.subject_id is not None:
         also("subject_id = ?", wanted.subject_id)
     if wanted.created_after is not None:
         also("created_at > ?", wanted.created_after)
+        also("id > ?", first_execution_id_at(wanted.created_after))
     if wanted.created_before is not None:
         also("created_at < ?", wanted.created_before)
+        also("id < ?", first_execution_id_at(wanted.created_before))
     if wanted.text is not None:
         also("(lower(subject_name) like ? escape '\\' or id like ? escape '\\')", _like(wanted.text))
     if before_id is not None:
         also("id < ?", before_id)
     args.append(limit)
-    where = " and ".join(conditions)
-    rows = yield (f"select * from executions where {where} order by id desc limit ${len(args)}", *args)
+    newest = f"order by id desc limit ${len(args)}"
+    statement = f"select * from executions where {' and '.join(conditions)} {newest}"
+    if wanted.statuses:
+        # A list for each status, and the newest of them all: each is read by the index of its status.
+        ways = []
+        for status in dict.fromkeys(wanted.statuses):
+            args.append(status)
+            ways.append(
+                f"select * from (select * from executions where {' and '.join(conditions)} and status = ${len(args)}"
+                f" {newest}) one"
+            )
+        statement = f"{' union all '.join(ways)} {newest}"
+    rows = yield (statement, *args)
     return [execution_of(row) for row in rows]
 
 
@@ -254,8 +270,11 @@ def end(
     results: Json,
     receipt: Json,
     total_items: int | None,
-) -> Transaction[int | None]:
-    """Give an execution its terminal status; None when that is no longer allowed (lease lost, already over)."""
+) -> Transaction[Execution | None]:
+    """Give an execution its terminal status and return it as it is stored.
+
+    None when that is no longer allowed (lease lost, already over).
+    """
     now = now_ms()
     sources = ", ".join(f"'{source}'" for source in sources_of(status))
     rows = yield (
@@ -272,9 +291,9 @@ def end(
     )
     if not rows:
         return None
-    seq: int = rows[0]["seq"]
-    yield _INSERT_EVENT, execution.no, seq, now, dumps({"status": status})
-    return seq
+    ended = execution_of(rows[0])
+    yield _INSERT_EVENT, execution.no, ended.seq, now, dumps({"status": status})
+    return ended
 
 
 def request_cancel(tenant: Tenant, execution_id: str, now: int) -> Transaction[Execution | None]:
@@ -299,9 +318,10 @@ def cancel_requested(owner: str) -> Transaction[list[int]]:
 
 
 def overdue(now: int, limit: int) -> Transaction[list[Execution]]:
-    """Pending executions whose deadline has passed before anybody could start them."""
+    """Executions that nobody runs and whose deadline has passed."""
     rows = yield (
-        "select * from executions where status in ('pending', 'paused') and deadline_at <= $1 order by no limit $2",
+        f"select * from executions where {_OPEN} and status <> 'running' and deadline_at <= $1"
+        " order by deadline_at limit $2",
         now,
         limit,
     )
@@ -350,7 +370,7 @@ def count_open(project_id: str) -> Transaction[int]:
 def count_ahead(execution: Execution) -> Transaction[int]:
     """How many waiting executions of the same lane come before this one."""
     rows = yield (
-        "select count(*) as n from executions where status = 'pending' and lane = $1 and no < $2",
+        f"select count(*) as n from executions where {_OPEN} and status = 'pending' and lane = $1 and no < $2",
         execution.lane,
         execution.no,
     )

@@ -22,10 +22,13 @@ where items.status = 'pending'
 
 _OUTPUT = """
 select i.path, i.status, i.error, coalesce(i.output, (
-  select s.output from steps s where s.execution_no = i.execution_no and s.path = i.path and s.output_is_item
+  select s.output from steps s
+  where s.execution_no = i.execution_no and s.path = i.path and s.status <> 'aborted' and s.output_is_item
   order by s.generation desc limit 1)) as output
 from items i
 """
+# `status <> 'aborted'`, and `<> 'succeeded'` below, are there for the partial indexes: without them every step of the
+# execution is read for each item.
 
 
 def insert_pending(execution_no: int, first: int, inputs: list[str]) -> Transaction[None]:
@@ -101,35 +104,48 @@ def nested(execution_no: int) -> Transaction[int]:
 
 def drop_unfinished(execution_no: int) -> Transaction[None]:
     """Items that an ended execution never ran are cancelled."""
-    yield "update items set status = 'cancelled' where execution_no = $1 and status = 'pending'", execution_no
+    yield (
+        "update items set status = 'cancelled'"
+        " where execution_no = $1 and status = 'pending' and status <> 'succeeded'",
+        execution_no,
+    )
 
 
 def page(
     tenant: Tenant, execution_no: int, status: ItemStatus | None, after: str, limit: int
 ) -> Transaction[list[Any]]:
     """Items in order from behind a stored path, with outputs and what their steps consumed."""
-    only = "and i.status = $5" if status else ""
+    only = "" if status is None else "and i.status = $5"
+    if status not in (None, ItemStatus.SUCCEEDED):
+        only += " and i.status <> 'succeeded'"
     args = (status,) if status else ()
     return (
         yield (
             f"""
-            select page.*, u.model_calls, u.input_tokens, u.output_tokens, u.cached_tokens, u.cost_nanos,
-                   u.unpriced_calls, u.attempts
-            from (
+            with page as (
               select i.path, i.status, i.seq, i.input, i.error, i.started_at, i.finished_at, coalesce(i.output, (
                 select s.output from steps s
-                where s.execution_no = i.execution_no and s.path = i.path and s.output_is_item
+                where s.execution_no = i.execution_no and s.path = i.path and s.status <> 'aborted' and s.output_is_item
                 order by s.generation desc limit 1)) as output
               from items i join executions e on e.no = i.execution_no and e.project_id = $4
               where i.execution_no = $1 and i.path > $2 {only}
               order by i.path limit $3
-            ) page
+            ),
+            steps_of_page as (
+              select s.no from page cross join steps s
+              where s.execution_no = $1 and s.path = page.path and s.status <> 'aborted'
+              union all
+              select s.no from page cross join steps s
+              where s.execution_no = $1 and s.path = page.path and s.status = 'aborted'
+            )
+            select page.*, u.model_calls, u.input_tokens, u.output_tokens, u.cached_tokens, u.cost_nanos,
+                   u.unpriced_calls, u.attempts
+            from page
             left join (
               select path, sum(model_calls) as model_calls, sum(input_tokens) as input_tokens,
                      sum(output_tokens) as output_tokens, sum(cached_tokens) as cached_tokens,
                      sum(cost_nanos) as cost_nanos, sum(unpriced_calls) as unpriced_calls, sum(attempts) as attempts
-              from steps where execution_no = $1 and path in (
-                select i.path from items i where i.execution_no = $1 and i.path > $2 {only} order by i.path limit $3)
+              from steps where no in (select no from steps_of_page)
               group by path
             ) u on u.path = page.path
             order by page.path
@@ -183,10 +199,10 @@ def reopen(execution_no: int, chosen: list[str]) -> Transaction[int]:
 
 
 def paths_with(execution_no: int, statuses: tuple[str, ...], after: str, limit: int) -> Transaction[list[Any]]:
-    """Items of these statuses, in order from behind a path: path, error."""
+    """Items of these statuses, none of them `succeeded`, in order from behind a path: path, error."""
     return (
         yield (
-            f"select path, error from items where execution_no = $1 and path > $2"
+            f"select path, error from items where execution_no = $1 and path > $2 and status <> 'succeeded'"
             f" and status in ({placeholders(len(statuses), 4)}) order by path limit $3",
             execution_no,
             after,
@@ -199,7 +215,8 @@ def paths_with(execution_no: int, statuses: tuple[str, ...], after: str, limit: 
 def first_failed(execution_no: int, limit: int) -> Transaction[list[str]]:
     """The error objects of the first failed items, as JSON texts."""
     rows = yield (
-        "select error from items where execution_no = $1 and status = 'failed' order by path limit $2",
+        "select error from items where execution_no = $1 and status = 'failed' and status <> 'succeeded'"
+        " order by path limit $2",
         execution_no,
         limit,
     )

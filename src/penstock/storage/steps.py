@@ -21,6 +21,12 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 on conflict do nothing
 """
 
+OF_PATHS = (
+    "select no from steps where execution_no = $1 and path {0} and status <> 'aborted'"
+    " union all select no from steps where execution_no = $1 and path {0} and status = 'aborted'"
+)
+"""Numbers of the steps of some items; aborted ones have an index of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedStep:
@@ -88,9 +94,9 @@ def log_page(
         conditions += f" and s.node = ${4 + len(args)}"
     if path is not None:
         args.append(path)
-        conditions += f" and s.path = ${4 + len(args)}"
+        conditions += f" and s.no in ({OF_PATHS.format(f'= ${4 + len(args)}')})"
     if failed_only:
-        conditions += " and s.status in ('failed', 'aborted')"
+        conditions += " and s.status <> 'succeeded'"
     return (
         yield (
             "select s.*, i.input as item_input"

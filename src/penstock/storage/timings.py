@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock.storage.steps import OF_PATHS
 from penstock.storage.store import Transaction
 from penstock.types import Tenant
 
@@ -14,7 +15,7 @@ def of_items(tenant: Tenant, execution_no: int, first: str, last: str) -> Transa
         yield (
             "select s.path, s.node, s.round, s.status, s.attempts, s.started_at, s.duration_ms"
             " from steps s join executions e on e.no = s.execution_no and e.project_id = $2"
-            " where s.execution_no = $1 and s.path between $3 and $4 order by s.no",
+            f" where s.no in ({OF_PATHS.format('between $3 and $4')}) order by s.no",
             execution_no,
             tenant.project_id,
             first,

@@ -1,0 +1,82 @@
+"""What is asked often must not read what lies beside it: the plans of the queries that run per item or per look."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from penstock.executions.model import ExecutionFilter, ItemStatus, Status
+from penstock.storage import executions, items, steps, timings
+from penstock.storage.migrations import migrate
+from penstock.storage.sqlite import SqliteStore
+from penstock.storage.store import Many
+from penstock.types import Tenant
+
+TENANT = Tenant("a" * 24, "b" * 24)
+PATH = "000000007"
+
+OF_ONE_ITEM = {
+    "items.page": lambda: items.page(TENANT, 1, None, PATH, 50),
+    "items.page of failed": lambda: items.page(TENANT, 1, ItemStatus.FAILED, PATH, 50),
+    "items.outputs": lambda: items.outputs(TENANT, 1, PATH, 500),
+    "items.below": lambda: items.below(1, PATH),
+    "steps.of_item": lambda: steps.of_item(1, PATH),
+    "steps.log_page of an item": lambda: steps.log_page(
+        TENANT, 1, after=0, limit=9, node=None, path=PATH, failed_only=False
+    ),
+    "timings.of_items": lambda: timings.of_items(TENANT, 1, PATH, PATH),
+}
+OF_THE_FEW = {
+    "executions.next_waiting": (lambda: executions.next_waiting("batch", 0, "me", 10), "executions_open"),
+    "executions.cancel_requested": (lambda: executions.cancel_requested("me"), "executions_to_cancel"),
+    "executions.overdue": (lambda: executions.overdue(1, 100), "executions_by_deadline"),
+    "items.drop_unfinished": (lambda: items.drop_unfinished(1), "items_unusual"),
+    "items.first_failed": (lambda: items.first_failed(1, 1), "items_unusual"),
+    "items.paths_with": (lambda: items.paths_with(1, ("failed", "cancelled"), "", 500), "items_unusual"),
+    "steps.log_page of errors": (
+        lambda: steps.log_page(TENANT, 1, after=0, limit=9, node=None, path=None, failed_only=True),
+        "steps_unusual",
+    ),
+    "executions.page of rare statuses": (
+        lambda: executions.page(TENANT, ExecutionFilter(statuses=(Status.RUNNING, Status.FAILED)), None, 50),
+        "executions_by_status",
+    ),
+    "executions.page of a day": (
+        lambda: executions.page(TENANT, ExecutionFilter(created_after=1, created_before=2), None, 50),
+        "project_id=? AND id>? AND id<?",
+    ),
+}
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> Any:
+    store = SqliteStore(tmp_path / "store.db")
+    await migrate(store)
+    await store.close()
+    connection = sqlite3.connect(tmp_path / "store.db")
+    yield connection
+    connection.close()
+
+
+def plan(database: sqlite3.Connection, transaction: Iterator[Any]) -> str:
+    statement = next(transaction)
+    assert not isinstance(statement, Many)
+    sql, *args = statement
+    named = {str(n): value for n, value in enumerate(args, 1)}
+    return " | ".join(row[3] for row in database.execute(f"explain query plan {sql}", named))
+
+
+@pytest.mark.parametrize("query", OF_ONE_ITEM)
+def test_an_item_is_read_without_the_other_items_steps(database: sqlite3.Connection, query: str) -> None:
+    found = plan(database, OF_ONE_ITEM[query]())
+    assert "steps_in_order (execution_no=?)" not in found
+    assert "SCAN steps" not in found
+
+
+@pytest.mark.parametrize("query", OF_THE_FEW)
+def test_the_few_are_found_by_an_index_of_their_own(database: sqlite3.Connection, query: str) -> None:
+    transaction, index = OF_THE_FEW[query]
+    assert index in plan(database, transaction())
