@@ -79,13 +79,15 @@ class Engine:
         settings: Settings,
         *,
         worker: bool = True,
+        url: str | None = None,
         on_flush: Callable[[Flush], None] | None = None,
     ) -> Engine:
         """Open the store, bring it to this version, and wire everything; nothing runs yet.
 
-        Raises `Unavailable` when the store cannot be used, `Conflict` when another process runs this data folder.
+        `url` is where this process will serve, told to whoever else wants the folder; None: it serves nobody. Raises
+        `Unavailable` when the store cannot be used, `Conflict` when another process runs this data folder.
         """
-        lock = _take_folder(settings) if worker else None
+        lock = _take_folder(settings, url) if worker else None
         try:
             store = await _open_store(settings)
             try:
@@ -154,9 +156,9 @@ def _egress_policy(settings: Settings) -> EgressPolicy:
         raise Unavailable("setting_invalid", f"PENSTOCK_ALLOWED_NETWORKS: {error}.") from error
 
 
-def _take_folder(settings: Settings) -> FolderLock:
+def _take_folder(settings: Settings, url: str | None) -> FolderLock:
     _make_folder(settings)
-    return FolderLock.take(settings.data_dir, f"http://{settings.host}:{settings.port}")
+    return FolderLock.take(settings.data_dir, url)
 
 
 def _make_folder(settings: Settings) -> None:

@@ -19,7 +19,7 @@ class FolderLock:
         self._file = file
 
     @classmethod
-    def take(cls, folder: Path, url: str) -> FolderLock:
+    def take(cls, folder: Path, url: str | None) -> FolderLock:
         """Take the folder. Raises `Conflict` naming the process that has it."""
         path = folder / "worker.lock"
         try:
@@ -49,8 +49,8 @@ def _taken(folder: Path, file: IO[str]) -> Conflict:
         holder = json.loads(file.read())
     file.close()
     pid, url = holder.get("pid", "?"), holder.get("url")
-    where = f" at {url}" if url else ""
-    return Conflict(
-        "data_folder_in_use",
-        f"Process {pid} runs the data folder {folder}{where}. Talk to it with PENSTOCK_URL, or use another folder.",
-    )
+    if url is None:
+        todo = "Wait until it ends, stop it, or use another folder."
+    else:
+        todo = f"It serves {url}: talk to it with PENSTOCK_URL={url}, or use another folder."
+    return Conflict("data_folder_in_use", f"Process {pid} runs the data folder {folder}. {todo}")

@@ -62,12 +62,18 @@ def limits_from_environment() -> Limits:
 
 
 def settings_from_environment() -> Settings:
-    """Settings from `PENSTOCK_DATA`, `_HOST`, `_PORT`, `_DATABASE_URL`, `_SYNCHRONOUS`, `_ALLOWED_NETWORKS`, and limits."""
+    """Settings from `PENSTOCK_DATA`, `_HOST`, `_PORT`, `_DATABASE_URL`, `_SYNCHRONOUS`, `_ALLOWED_NETWORKS`, and limits.
+
+    Raises ValueError naming the variable when one makes no sense.
+    """
     environment = os.environ
+    port = environment.get("PENSTOCK_PORT", "7788")
+    if not port.isdigit():
+        raise ValueError(f"PENSTOCK_PORT must be a number, not {port!r}")
     return Settings(
         data_dir=Path(environment.get("PENSTOCK_DATA", Path.home() / ".penstock")).expanduser(),
         host=environment.get("PENSTOCK_HOST", "127.0.0.1"),
-        port=int(environment.get("PENSTOCK_PORT", "7788")),
+        port=int(port),
         database_url=environment.get("PENSTOCK_DATABASE_URL"),
         synchronous=environment.get("PENSTOCK_SYNCHRONOUS", "FULL"),
         limits=limits_from_environment(),

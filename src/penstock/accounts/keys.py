@@ -105,11 +105,12 @@ class Accounts:
         """Wait for what is still being written."""
         await asyncio.gather(*self._touches)
 
-    async def first_start(self, api_key: str | None) -> FirstStart:
+    async def first_start(self, api_key: str | None, *, make_key: bool = True) -> FirstStart:
         """Make the default organization, its project and an admin key where there are none.
 
-        `api_key` (the value of PENSTOCK_API_KEY) is that key when given; later starts add it when it is missing. One
-        that was revoked stays revoked. Raises `Invalid` when it is too short to be safe.
+        With `make_key=False` no key is made up: there is nobody to show it to. `api_key` (the value of
+        PENSTOCK_API_KEY) is that key when given; later starts add it when it is missing. One that was revoked stays
+        revoked. Raises `Invalid` when it is too short to be safe.
         """
         if api_key is not None and not MIN_CHOSEN_KEY_LENGTH <= len(api_key) <= MAX_KEY_LENGTH:
             limits = f"between {MIN_CHOSEN_KEY_LENGTH} and {MAX_KEY_LENGTH} characters"
@@ -118,10 +119,10 @@ class Accounts:
         if api_key is not None:
             await self._insert(tenant, "PENSTOCK_API_KEY", api_key, (ADMIN,), None)
             return FirstStart(created, tenant)
-        if not created:
-            return FirstStart(False, tenant)
+        if not make_key or await self._store.read(sql.has_keys(tenant)):
+            return FirstStart(created, tenant)
         made = await self.create(tenant, DEFAULT_NAME, (ADMIN,))
-        return FirstStart(True, tenant, made.key)
+        return FirstStart(created, tenant, made.key)
 
     def embed(self, tenant: Tenant) -> str:
         """A new admin key that lives as long as this object and is stored nowhere: for callers in this process."""

@@ -85,6 +85,6 @@ async def embedded_app(data: Path | None, *, worker: bool) -> AsyncIterator[Fast
     """The web application around an engine on the data folder of this machine, started; it is stopped at the end."""
     from penstock.server.app import create_app
 
-    app = create_app(settings_at(data), worker=worker)
+    app = create_app(settings_at(data), worker=worker, embedded=True)
     async with app.router.lifespan_context(app):
         yield app

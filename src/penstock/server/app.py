@@ -24,17 +24,17 @@ from penstock.server.uploads import discard_leftovers
 from penstock.settings import Settings
 
 
-def create_app(settings: Settings, *, worker: bool = True) -> FastAPI:
+def create_app(settings: Settings, *, worker: bool = True, embedded: bool = False) -> FastAPI:
     """The app. Its lifespan opens and starts the engine, and stops it; `worker=False` runs no batch executions.
 
-    It also runs without a port, under an ASGI transport in the same process. Starting raises `Unavailable` when the
+    `embedded` is for a process that serves only itself, without a port, under an ASGI transport. Starting raises `Unavailable` when the
     store cannot be used, and `Conflict` when another process has the data folder.
     """
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(settings, metrics, worker=worker) as running:
+        async with _running(settings, metrics, worker=worker, embedded=embedded) as running:
             app.state.running = running
             yield
 
@@ -74,13 +74,14 @@ def api_routes() -> Iterator[APIRoute]:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, metrics: Metrics, *, worker: bool) -> AsyncIterator[Running]:
+async def _running(settings: Settings, metrics: Metrics, *, worker: bool, embedded: bool) -> AsyncIterator[Running]:
     from penstock.engine import Engine
 
-    engine = await Engine.open(settings, worker=worker, on_flush=metrics.flushed)
+    url = None if embedded else f"http://{settings.host}:{settings.port}"
+    engine = await Engine.open(settings, worker=worker, url=url, on_flush=metrics.flushed)
     try:
         accounts = Accounts(engine.store)
-        first = await accounts.first_start(os.environ.get("PENSTOCK_API_KEY") or None)
+        first = await accounts.first_start(os.environ.get("PENSTOCK_API_KEY") or None, make_key=not embedded)
         running = Running(settings, metrics, engine, accounts, first, accounts.embed(first.tenant))
         await asyncio.to_thread(discard_leftovers, running.uploads)
         await engine.start()

@@ -34,6 +34,8 @@ class Results:
 
     async def one(self) -> bytes:
         """The only item's output as JSON text. Raises `Conflict` when it has none."""
+        if self.execution.output is not None:
+            return self.execution.output.encode()
         async for page in self.pages():
             if page[0] is not NULL:
                 return page[0]

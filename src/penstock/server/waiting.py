@@ -12,7 +12,7 @@ class ServerStopping(Exception):
     """The server is shutting down, so it waits no longer. The execution is parked and goes on after the start."""
 
 
-async def wait_for_end(call: Call, execution_id: str, seconds: float | None) -> Execution:
+async def wait_for_end(call: Call, execution: Execution, seconds: float | None) -> Execution:
     """The execution when it is over, or as it is when the time is up; None waits to the end.
 
     The caller may go away: the execution goes on. Raises `ServerStopping`.
@@ -24,7 +24,7 @@ async def wait_for_end(call: Call, execution_id: str, seconds: float | None) -> 
     assert task is not None  # noqa: S101 - a coroutine always runs in a task
     running.waiting.add(task)
     try:
-        return await call.engine.executions.wait(call.tenant, execution_id, seconds)
+        return await call.engine.executions.wait_for(execution, seconds)
     except asyncio.CancelledError:
         if not running.stopping.is_set():
             raise

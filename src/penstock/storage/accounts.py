@@ -64,6 +64,12 @@ def insert_key(
     return rows[0] if rows else None
 
 
+def has_keys(tenant: Tenant) -> Transaction[bool]:
+    """Whether the project ever had a key, revoked ones included."""
+    rows = yield "select 1 as one from keys where project_id = $1 limit 1", tenant.project_id
+    return bool(rows)
+
+
 def key_by_hash(key_hash: str) -> Transaction[Any]:
     """The key with this hash, of whatever tenant: this is how a caller's tenant is found."""
     rows = yield ("select * from keys where hash = $1", key_hash)

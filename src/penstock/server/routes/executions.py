@@ -255,7 +255,7 @@ for base, tag, suffix in (
 async def _end_or_time(call: Call, execution_id: str, seconds: float) -> None:
     """Long polling: when the server stops, the caller is told how far the execution is, and asks again."""
     try:
-        await wait_for_end(call, execution_id, seconds)
+        await wait_for_end(call, await call.engine.executions.get(call.tenant, execution_id), seconds)
     except ServerStopping:
         return
 
