@@ -62,7 +62,7 @@ def limits_from_environment() -> Limits:
 
 
 def settings_from_environment() -> Settings:
-    """Settings from `PENSTOCK_DATA`, `_HOST`, `_PORT`, `_DATABASE_URL`, `_SYNCHRONOUS`, `_ALLOWED_NETWORKS`, and limits.
+    """Settings from `PENSTOCK_DATA`, `_HOST`, `_PORT`, `_DATABASE_URL`, `_SYNCHRONOUS`, `_ALLOWED_NETWORKS`; limits.
 
     Raises ValueError naming the variable when one makes no sense.
     """

@@ -27,8 +27,8 @@ from penstock.settings import Settings
 def create_app(settings: Settings, *, worker: bool = True, embedded: bool = False) -> FastAPI:
     """The app. Its lifespan opens and starts the engine, and stops it; `worker=False` runs no batch executions.
 
-    `embedded` is for a process that serves only itself, without a port, under an ASGI transport. Starting raises `Unavailable` when the
-    store cannot be used, and `Conflict` when another process has the data folder.
+    `embedded` is for a process that serves only itself, without a port, under an ASGI transport. Starting raises
+    `Unavailable` when the store cannot be used, and `Conflict` when another process has the data folder.
     """
     metrics = Metrics()
 
