@@ -326,15 +326,14 @@ def _same_request(submission: Submission, execution_id: str, request_hash: str) 
 def _chosen_paths(execution_no: int, wanted: RetryRequest) -> Transaction[list[str]]:
     if isinstance(wanted.items, tuple):
         return [_stored_path(path) for path in wanted.items]
-    statuses = ("failed",) if wanted.items == "failed" else ("failed", "cancelled")
     chosen: list[str] = []
-    after = ""
-    while True:
-        rows = yield from item_rows.paths_with(execution_no, statuses, after, PAGE)
-        chosen.extend(row["path"] for row in rows if _wanted_code(row["error"], wanted.error_codes))
-        if len(rows) < PAGE:
-            return chosen
-        after = rows[-1]["path"]
+    for status in ("failed",) if wanted.items == "failed" else ("failed", "cancelled"):
+        after: str | None = ""
+        while after is not None:
+            rows = yield from item_rows.paths_with(execution_no, status, after, PAGE)
+            chosen.extend(row["path"] for row in rows if _wanted_code(row["error"], wanted.error_codes))
+            after = rows[-1]["path"] if len(rows) == PAGE else None
+    return chosen
 
 
 def _wanted_code(error: str | None, codes: tuple[str, ...]) -> bool:

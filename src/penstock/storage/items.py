@@ -198,16 +198,16 @@ def reopen(execution_no: int, chosen: list[str]) -> Transaction[int]:
     return reopened
 
 
-def paths_with(execution_no: int, statuses: tuple[str, ...], after: str, limit: int) -> Transaction[list[Any]]:
-    """Items of these statuses, none of them `succeeded`, in order from behind a path: path, error."""
+def paths_with(execution_no: int, status: str, after: str, limit: int) -> Transaction[list[Any]]:
+    """Items of one status other than `succeeded`, in order from behind a path: path, error."""
     return (
         yield (
-            f"select path, error from items where execution_no = $1 and path > $2 and status <> 'succeeded'"
-            f" and status in ({placeholders(len(statuses), 4)}) order by path limit $3",
+            "select path, error from items"
+            " where execution_no = $1 and status = $2 and status <> 'succeeded' and path > $3 order by path limit $4",
             execution_no,
+            status,
             after,
             limit,
-            *statuses,
         )
     )
 
