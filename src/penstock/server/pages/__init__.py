@@ -47,7 +47,23 @@ def _environment() -> Any:
 
     folder = resources.files(__name__)
     templates = {entry.name: entry.read_text() for entry in folder.iterdir() if entry.name.endswith(".html")}
-    return minijinja.Environment(templates=templates, undefined_behavior="strict", trim_blocks=True, lstrip_blocks=True)
+    return minijinja.Environment(
+        templates=templates,
+        filters={"marked": _marked},
+        undefined_behavior="strict",
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _marked(text: str) -> Any:
+    """Text with what stands between backticks as code, the rest escaped."""
+    import minijinja
+
+    parts = [minijinja.escape(part) for part in str(text).split("`")]
+    if len(parts) % 2 == 0:
+        return minijinja.Markup("`".join(parts))
+    return minijinja.Markup("".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts)))
 
 
 @cache
