@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
 async def _caller(task: Task, end: float, latencies: list[float]) -> None:
     address = urlsplit(task.url)
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, address.hostname, address.port)
+    _, connection = await loop.create_connection(Connection, address.hostname or "127.0.0.1", address.port or 80)
     request = _request(task.url, task.headers, msgspec.json.encode(task.body))
     while (sent := time.perf_counter()) < end:
         answer = await connection.ask(request)

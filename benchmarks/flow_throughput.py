@@ -95,7 +95,14 @@ def _turn(server: Server) -> Turn:
 
 
 def _raw_turn(python: Path, client: str, model_url: str, items: int) -> Turn:
-    command = [python, RAW_LOOP, client, f"{model_url}/v1/chat/completions", str(items), str(CONCURRENCY)]
+    command: list[str | Path] = [
+        python,
+        RAW_LOOP,
+        client,
+        f"{model_url}/v1/chat/completions",
+        str(items),
+        str(CONCURRENCY),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the raw loop with {client} failed: {done.stderr.strip()[-1000:]}")

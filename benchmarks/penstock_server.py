@@ -75,7 +75,7 @@ def penstock_server(folder: Path) -> Iterator[Server]:
     port = free_port()
     key = secrets.token_urlsafe(32)
     data, log = folder / "data", folder / "penstock.log"
-    command = [PENSTOCK, "up", "--data", data, "--port", str(port)]
+    command: list[str | Path] = [PENSTOCK, "up", "--data", data, "--port", str(port)]
     with started(command, log=log, environment={"PENSTOCK_API_KEY": key}) as process:
         server = Server(f"http://127.0.0.1:{port}", key, data, process)
         wait_for(server.url + "/readyz", process, log=log)

@@ -94,11 +94,16 @@ def shown(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+def amount(value: float, unit: str) -> str:
+    """A value with its unit, where it has one."""
+    return f"{shown(value)} {unit}".rstrip()
+
+
 def _row(figure: Figure) -> tuple[str, str, str, str]:
     verdict = ""
     if figure.target is not None:
         verdict = f"target {figure.target.direction} {shown(figure.target.value)}: {'met' if figure.met else 'MISSED'}"
-    return figure.name, figure.system, f"{shown(figure.value)} {figure.unit}", verdict
+    return figure.name, figure.system, amount(figure.value, figure.unit), verdict
 
 
 def _as_json(report: Report) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import importlib
 import inspect
 from pathlib import Path
 
-from benchmarks.report import FOLDER, NAMES, PENSTOCK, Figure, Report, shown
+from benchmarks.report import FOLDER, NAMES, PENSTOCK, Figure, Report, amount
 from benchmarks.workspace import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -60,11 +60,11 @@ def _target(figure: Figure | None) -> str:
     if figure is None or figure.target is None:
         return ""
     sign = "≤" if figure.target.direction == "<=" else "≥"
-    return f"{sign} {shown(figure.target.value)} {figure.unit}"
+    return f"{sign} {amount(figure.target.value, figure.unit)}"
 
 
 def _cell(figure: Figure | None) -> str:
     if figure is None:
         return ""
-    text = f"{shown(figure.value)} {figure.unit}"
+    text = amount(figure.value, figure.unit)
     return f"**{text}** (missed)" if figure.met is False else text

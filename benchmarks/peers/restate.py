@@ -30,7 +30,7 @@ def restate(folder: Path) -> Iterator[Endpoint]:
         "RESTATE_BASE_DIR": str(folder / "restate"),
         "RESTATE_DISABLE_TELEMETRY": "true",
     }
-    command = [python, "-m", "hypercorn", "-k", "uvloop", "-b", f"127.0.0.1:{app}", "restate_app:app"]
+    command: list[str | Path] = [python, "-m", "hypercorn", "-k", "uvloop", "-b", f"127.0.0.1:{app}", "restate_app:app"]
     server_log, app_log = folder / "server.log", folder / "app.log"
     with (
         started([program], log=server_log, cwd=folder, environment=environment) as server,
