@@ -31,7 +31,7 @@ from penstock.client.objects import Execution, Item
 from penstock.client.progress import facts
 
 EXAMPLES = Path(__file__).resolve().parent
-FIRST_REVIEW = "The lid fell off on the first day, and nobody answers my letters."
+FIRST_REVIEW = "The lid fell off on the first day."
 ROWS_SHOWN = 10
 SECONDS_BETWEEN_LINES = 5
 LONGER_REVIEWS = 4000
@@ -92,7 +92,7 @@ class Demo:
     def show_results(self, handle: ExecutionHandle) -> None:
         items = list(handle.items("succeeded"))
         chosen = items[1 :: max(1, len(items) // ROWS_SHOWN)][:ROWS_SHOWN]
-        table("", ["product", "stars", "sentiment", "reason"], [_review_row(item) for item in chosen])
+        table(["product", "stars", "sentiment", "reason"], [_review_row(item) for item in chosen])
         agreeing = sum(1 for item in items if (item.output["sentiment"] == "good") == (item.input["stars"] >= 4))
         say(f"{len(chosen)} of {len(items)} results; the verdict agrees with the stars in {agreeing} of {len(items)}.")
 
@@ -126,7 +126,7 @@ class Demo:
             say(f"202 after 2 s: the same execution goes on as {answer.id}")
             follow(answer)
             answer = answer.results()
-        table("", ["page", "in a few words"], [(page["title"], page["gist"]) for page in answer["pages"]])
+        table(["page", "in a few words"], [(page["title"], page["gist"]) for page in answer["pages"]])
 
     def enrich_contacts(self) -> None:
         title("Enrich contacts.csv row by row: source, condition, model, sink")
@@ -135,7 +135,7 @@ class Demo:
         follow(handle)
         rows = list(self.penstock.datasets.rows("enriched-contacts"))
         columns = ["name", "domain", "kind", "work"]
-        table("", columns, [[row[name] for name in columns] for row in rows[:6]])
+        table(columns, [[row[name] for name in columns] for row in rows[:6]])
         calls = handle.progress.usage.model_calls
         say(f"6 of {len(rows)} rows of the data set enriched-contacts; {calls} needed the model.")
 
@@ -173,13 +173,16 @@ def say(text: str, style: str | None = None) -> None:
     console.print(text, style=style, soft_wrap=True)
 
 
-def table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table. What models and pages wrote is shown as text, without control characters."""
-    shown = Table(title=heading or None, header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        shown.add_column(column, overflow="ellipsis", no_wrap=True)
-    for row in rows:
-        shown.add_row(*(plain(cell) for cell in row))
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table whose last column gives way. What models and pages wrote is shown as text, without control characters."""
+    shown = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    cells = [[plain(cell) for cell in row] for row in rows]
+    for index, column in enumerate(columns):
+        is_last = index == len(columns) - 1
+        widest = max(len(text) for text in (column, *(row[index] for row in cells)))
+        shown.add_column(column, overflow="ellipsis", no_wrap=True, min_width=None if is_last else widest)
+    for row in cells:
+        shown.add_row(*row)
     console.print(shown)
 
 

@@ -25,6 +25,8 @@ from rich.text import Text
 
 COLUMNS = 104
 _ERASED = re.compile(r".*(?:\r|\x1b\[2K)")
+_FONT_FROM_ELSEWHERE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+"""A picture loads nothing from other hosts; without this font it is shown in the viewer's own."""
 _NOT_A_STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]")
 
 
@@ -76,7 +78,7 @@ def main() -> None:
     for line in cut(left_standing(output_of(options.command)), options.start, options.stop):
         console.print(Text.from_ansi(line), soft_wrap=False)
     options.file.parent.mkdir(parents=True, exist_ok=True)
-    console.save_svg(str(options.file), title=options.title)
+    options.file.write_text(_FONT_FROM_ELSEWHERE.sub("", console.export_svg(title=options.title)), encoding="utf-8")
 
 
 if __name__ == "__main__":
