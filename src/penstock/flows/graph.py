@@ -8,7 +8,7 @@ scopes lives in the deepest, which must contain the others.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -20,6 +20,7 @@ from penstock.flows.document_text import Lines
 from penstock.flows.expressions import Expression, ExpressionError
 from penstock.flows.nodes import registry
 from penstock.flows.nodes.base import Node, NodeSettings
+from penstock.flows.ordering import circle_of, sorted_by_needs
 from penstock.flows.references import (
     OUT,
     RECEIVED,
@@ -102,9 +103,17 @@ class Graph:
         return {scope: self._plan(scope) for scope in {(), *scopes}}
 
     def _plan(self, scope: Scope) -> ScopePlan:
-        nodes = tuple(self.at(scope))
-        waits = {node.name: self.waits_for(node) for node in nodes}
+        waits = {node.name: self.waits_for(node) for node in self.at(scope)}
+        order, circle = sorted_by_needs(waits)
+        nodes = tuple(self.nodes[name] for name in (*order, *circle))
         return ScopePlan(nodes, waits, all(before.name in waits[after.name] for before, after in pairwise(nodes)))
+
+    def circles(self) -> Iterator[list[str]]:
+        """Nodes that wait for each other because a split waits for what its elements use from outside."""
+        for plan in self.plans.values():
+            _, circle = sorted_by_needs(plan.waits)
+            if circle:
+                yield circle_of({name: plan.waits[name] & circle.keys() for name in circle})
 
     @cached_property
     def final(self) -> str | None:
@@ -122,13 +131,24 @@ class Graph:
         """The nodes of the same scope that must be through before this one; a split stands for what is inside it."""
         depth = len(node.home)
         found = set()
-        for need, _ in node.needs:
+        for need in self._uses(node):
             home = self.nodes[need].home
-            if len(home) > depth:
-                found.add(home[depth])
-            elif home == node.home:
-                found.add(need)
-        return frozenset(found)
+            if home[:depth] == node.home:
+                found.add(home[depth] if len(home) > depth else need)
+        return frozenset(found - {node.name})
+
+    def _uses(self, node: GraphNode) -> Iterator[str]:
+        """What a node needs, and for a split what its elements need, for results too."""
+        yield from (need for need, _ in node.needs)
+        if node.node.role != "split":
+            return
+        scope = (*node.home, node.name)
+        for inner in self.nodes.values():
+            if inner.home[: len(scope)] == scope:
+                yield from (need for need, _ in inner.needs)
+        if self.output_scope[: len(scope)] == scope:
+            references = [self.output] if isinstance(self.output, Reference) else self.output.values()
+            yield from (reference.root for reference in references if reference.is_node)
 
 
 def _inner(node: GraphNode, graph: Graph) -> Scope:
@@ -172,7 +192,7 @@ class _Compiler:
         sources = [name for name in order if self._role(name) == "source"]
         if len(sources) > 1:
             self.fault(f"nodes.{sources[1]}", f"a flow has one source of items; {sources[0]!r} is one already")
-        return Graph(
+        graph = Graph(
             document=self.document,
             nodes=self.nodes,
             order=tuple(order),
@@ -181,6 +201,16 @@ class _Compiler:
             output_scope=scope,
             source=sources[0] if sources else None,
         )
+        if not self.errors:
+            self._check_circles(graph)
+        return graph
+
+    def _check_circles(self, graph: Graph) -> None:
+        for circle in graph.circles():
+            self.fault(
+                f"nodes.{circle[0]}",
+                f"an element cannot use what is made of all elements; the nodes wait in a circle: {' → '.join(circle)}",
+            )
 
     def _type(self, name: str) -> Node[Any]:
         return self.types[self.document.nodes[name].type]
@@ -259,16 +289,10 @@ class _Compiler:
     # Order and scopes
 
     def _order(self) -> list[str]:
-        order: list[str] = []
-        waiting = {name: {need for need, _ in needs} for name, needs in self.needs.items()}
-        while waiting:
-            ready = next((name for name, needs in waiting.items() if not needs & waiting.keys()), None)
-            if ready is None:
-                circle = " → ".join(_circle(waiting))
-                self.fault(f"nodes.{next(iter(waiting))}", f"the nodes depend on each other in a circle: {circle}")
-                return order
-            order.append(ready)
-            del waiting[ready]
+        order, waiting = sorted_by_needs({name: {need for need, _ in needs} for name, needs in self.needs.items()})
+        if waiting:
+            circle = " → ".join(circle_of(waiting))
+            self.fault(f"nodes.{next(iter(waiting))}", f"the nodes depend on each other in a circle: {circle}")
         return order
 
     def _place(self, name: str) -> None:
@@ -281,6 +305,7 @@ class _Compiler:
             home = max(home, scope, key=len)
         if self._role(name) == "flatten":
             if home:
+                self._check_collected(name, home)
                 home = home[:-1]
             else:
                 self.fault(
@@ -298,8 +323,16 @@ class _Compiler:
             until=self._until(settings, name),
         )
 
+    def _check_collected(self, name: str, inner: Scope) -> None:
+        for key, reference in self.inputs[name].items():
+            if not reference.is_node or _scope_after(self.nodes[reference.root]) != inner:
+                self.fault(f"nodes.{name}.inputs.{key}", f"flatten collects a value from inside {inner[-1]!r}")
+
     def _until(self, settings: NodeSettings, name: str) -> Expression | None:
         if settings.until is None:
+            return None
+        if self._role(name) in {"flow", "source"}:
+            self.fault(f"nodes.{name}.until", f"a {settings.type} node cannot be repeated; repeat a node behind it")
             return None
         known = {OUT, *settings.inputs}
         return self._expression(settings.until.expression, f"nodes.{name}.until.expression", known)
@@ -374,16 +407,6 @@ def _schema_fault(schema: Any, reference: Reference) -> str | None:
             return f"{reference.root}.out has no field {part!r}; it has {', '.join(properties)}"
         schema = properties[part]
     return None
-
-
-def _circle(waiting: Mapping[str, Iterable[str]]) -> list[str]:
-    """One circle among nodes of which each waits for another."""
-    seen: list[str] = []
-    name = next(iter(waiting))
-    while name not in seen:
-        seen.append(name)
-        name = next(need for need in waiting[name] if need in waiting)
-    return [*seen[seen.index(name) :], name]
 
 
 def _digest(settings: NodeSettings) -> bytes:

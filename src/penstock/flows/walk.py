@@ -110,11 +110,16 @@ class _Walk:
 
     async def _in_parallel(self, plan: ScopePlan, frame: Frame, item: ItemRun) -> None:
         done = {node.name: asyncio.Event() for node in plan.nodes}
+        stopped: list[Stopping] = []
 
         async def when_ready(node: GraphNode) -> None:
             for name in plan.waits[node.name]:
                 await done[name].wait()
-            await self._node(node, frame, item)
+            try:
+                await self._node(node, frame, item)
+            except Stopping as stopping:
+                # What is in flight beside it is paid for: it may finish, and is recorded.
+                stopped.append(stopping)
             done[node.name].set()
 
         try:
@@ -123,6 +128,8 @@ class _Walk:
                     group.create_task(when_ready(node))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
+        if stopped:
+            raise stopped[0]
 
     # One node
 
@@ -144,20 +151,20 @@ class _Walk:
         policy = node.settings.on_error
         if policy == "fail":
             raise failed
-        if isinstance(policy, ErrorValue):
-            frame.states[node.name] = State(out=policy.value)
+        frame.states[node.name] = State(out=policy.value) if isinstance(policy, ErrorValue) else SKIPPED
 
     def _may_run(self, node: GraphNode, frame: Frame) -> bool:
         if not node.needs:
             return True
-        ran = [self._ran(need, branch, frame) for need, branch in node.needs]
+        ran = [self._ran(node, need, branch, frame) for need, branch in node.needs]
         return any(ran) if node.settings.join == "any" else all(ran)
 
-    def _ran(self, need: str, branch: str | None, frame: Frame) -> bool:
+    def _ran(self, node: GraphNode, need: str, branch: str | None, frame: Frame) -> bool:
         state = frame.find(need)
         if state is None:
             # Inside a split that this node closes: whether its elements ran is for the flatten to say.
-            return True
+            closed = frame.find(self.graph.nodes[need].home[len(node.home)])
+            return closed is not None and not closed.skipped
         return not state.skipped and (branch is None or state.branch == branch or branch == "out")
 
     async def _state(self, node: GraphNode, inputs: dict[str, Json], frame: Frame, item: ItemRun) -> State:
@@ -166,9 +173,8 @@ class _Walk:
             return State(out=self.source_row, received=inputs)
         if role == "flow":
             return State(out=await self._flow(node, inputs, item), received=inputs)
-        if node.until is not None:
-            return State(out=await self._until(node, inputs, item), received=inputs)
-        out = await self._step(node, inputs, item)
+        repeated = node.until is not None
+        out = await (self._until(node, inputs, item) if repeated else self._step(node, inputs, item))
         if role == "condition":
             branch: Any = out
             return State(out=out, received=inputs, branch=branch["branch"])
@@ -223,9 +229,10 @@ class _Walk:
 
     async def _elements(self, node: GraphNode, elements: Json, frame: Frame, item: ItemRun) -> None:
         scope = (*node.home, node.name)
+        received = frame.states[node.name].received
 
         async def run_element(element: ItemRun) -> Json:
-            inner = Frame({node.name: State(out=element.input)}, around=frame)
+            inner = Frame({node.name: State(out=element.input, received=received)}, around=frame)
             return await self.scope(scope, inner, element)
 
         label = self.graph.label(node.name)
@@ -303,7 +310,13 @@ class _Walk:
             for node in graph.flattens_of(scope[-1])
             for name, reference in node.inputs.items()
         }
-        return {key: self._resolve(ref, frame, item, missing_is_null=True) for key, ref in wanted.items()} or None
+        collected: dict[str, Json] = {}
+        for key, reference in wanted.items():
+            try:
+                collected[key] = self._resolve(reference, frame, item, missing_is_null=True)
+            except StepError as error:
+                raise item.failure(self.walker.prefix + key.partition(".")[0], error) from error
+        return collected or None
 
     def _output(self, frame: Frame, item: ItemRun) -> Json:
         output = self.graph.output
@@ -318,7 +331,9 @@ class _Walk:
 
     def _last(self, frame: Frame) -> Json:
         """The output of the last node that was not skipped."""
-        states = [frame.states.get(node.name) for node in reversed(self.graph.plans[self.graph.output_scope].nodes)]
+        scope = self.graph.output_scope
+        names = [node.name for node in reversed(self.graph.plans[scope].nodes)]
+        states = [frame.states.get(name) for name in (*names, *scope[-1:])]
         return next((state.out for state in states if state is not None and not state.skipped), None)
 
     def _title(self, node: GraphNode) -> str:
