@@ -150,6 +150,8 @@ class Execution:
     error: ErrorInfo | None
     lease_owner: str | None
     lease_number: int
+    output: str | None = None
+    """JSON text of its only item's output, where the process that has just run it still holds it; never stored here."""
 
     def elapsed_ms(self, now: int) -> int:
         """Running time of all generations together."""
