@@ -1,18 +1,15 @@
 # make demo    installs Penstock and runs the main job, with a local model when no provider key is set
 # make test    installs what the tests need and runs all of them
 # make check   style, types, and which package may import which
-# make bench   NAME=sync_overhead|flow_throughput|memory|cold_start
-# make crash   kills Penstock at random moments and checks that nothing is lost or repeated (SEED=, RUNS=)
+# make bench   measures, and makes docs/benchmarks.md (NAME=sync_overhead|flow_throughput|memory|cold_start|all)
 # make lock    makes the locked requirements anew
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
-SEED ?= 1
-RUNS ?= 5
 
-.PHONY: demo test check bench crash lock clean
+.PHONY: demo test check bench lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
@@ -27,10 +24,7 @@ check: $(VENV)/test.stamp
 	$(BIN)/lint-imports
 
 bench: $(VENV)/run.stamp
-	$(BIN)/python -m benchmarks $(NAME)
-
-crash: $(VENV)/test.stamp
-	$(BIN)/python -m benchmarks.crash --seed $(SEED) --runs $(RUNS)
+	$(BIN)/python -m benchmarks $(or $(NAME),all)
 
 lock: $(VENV)/test.stamp
 	$(PIP) install uv

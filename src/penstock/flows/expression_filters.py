@@ -125,6 +125,8 @@ def written(value: object) -> str:
         return value
     if isinstance(value, BuiltinMethodType):
         raise StepError("template_variable_missing", f"there is no field {value.__name__!r}; or it needs `()`")
+    if type(value) is int:
+        return str(value)
     return _tojson(value)
 
 

@@ -122,4 +122,4 @@ def _type(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def _paragraphs(text: str) -> list[str]:
-    return [" ".join(paragraph.split()).replace("`", "") for paragraph in text.split("\n\n") if paragraph.strip()]
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
