@@ -74,7 +74,9 @@ class Demo:
         began = time.monotonic()
         result = self.penstock.flows.execute("review-triage", {"review": FIRST_REVIEW})
         say(plain(result))
-        say(f"200 in {time.monotonic() - began:.1f} s, by {self.model_used()}, which was loaded for it", "dim")
+        model = self.model_used()
+        loaded = ", which was loaded for it" if model.startswith("local/") else ""
+        say(f"200 in {time.monotonic() - began:.1f} s, by {model}{loaded}", "dim")
 
     def model_used(self) -> str:
         """The model of the newest execution, as its log has it."""
