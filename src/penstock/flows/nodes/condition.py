@@ -94,6 +94,6 @@ def _holds(source: str, inputs: JsonObject) -> bool:
     value = expression(source).evaluate(inputs)
     if not isinstance(value, bool):
         raise StepError(
-            "not_a_boolean", f"the condition {source!r} gave a {type(value).__name__}; compare it, or use `|bool`"
+            "not_boolean", f"the condition {source!r} gave a {type(value).__name__}; compare it, or use `|bool`"
         )
     return value

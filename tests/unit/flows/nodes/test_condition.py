@@ -36,7 +36,7 @@ async def test_a_later_branch_is_not_evaluated(context: Any) -> None:
 async def test_only_true_and_false_decide(context: Any, value: object) -> None:
     with pytest.raises(StepError) as error:
         await Condition().run(context, settings(expression="x"), {"x": value})
-    assert error.value.code == "not_a_boolean"
+    assert error.value.code == "not_boolean"
 
 
 def test_faults_are_found() -> None:
