@@ -58,6 +58,8 @@ class Dispatcher:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _loop_task: asyncio.Task[None] | None = None
     _stopping: bool = False
+    _crowded: bool = False
+    """Something may be waiting for a place; otherwise a place that falls free is no reason to look at the store."""
 
     def start(self) -> None:
         """Begin to look for work; what an earlier process left unfinished is taken up first."""
@@ -98,11 +100,16 @@ class Dispatcher:
     def give_back(self) -> None:
         """Give up a reserved place."""
         self.places.give_back()
-        self._wake.set()
+        self._place_is_free()
 
     def look_soon(self) -> None:
         """There is something to run that has no place yet."""
+        self._crowded = True
         self._wake.set()
+
+    def _place_is_free(self) -> None:
+        if self._crowded:
+            self._wake.set()
 
     def end_of(self, execution_no: int) -> asyncio.Future[Execution | None] | None:
         """Becomes the execution as it ended; None when this process does not run it, or stops running it."""
@@ -147,7 +154,7 @@ class Dispatcher:
             self.places.give_back()
             slot.ended.set_result(ended)
             self.signals.changed(no)
-            self._wake.set()
+            self._place_is_free()
 
     async def _run(self, execution: Execution, slot: _Slot) -> Execution | None:
         try:
@@ -210,6 +217,7 @@ class Dispatcher:
             ending = Ending(Status.TIMEOUT, None, execution.total_items)
             await self.store.write(conclude(execution, ending))
             self.signals.changed(execution.no)
+        self._crowded = False
         for lane in LANES:
             await self._fill(lane)
 
@@ -225,3 +233,4 @@ class Dispatcher:
                     self._begin(after, row["lease_number"])
             if not rows:
                 return
+        self._crowded = True

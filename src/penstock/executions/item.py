@@ -251,8 +251,8 @@ class ItemRun:
 
         `first` is the number of the first element. This item gives up its place while its elements work.
         """
-        known = await self._run.recorded_below(self.path)
         numbered = [(paths.child(self.path, label, first + n), value) for n, value in enumerate(elements)]
+        known = await self._run.recorded_elements(numbered)
         self._run.tally.nested += sum(1 for path, _ in numbered if path not in known)
         outcomes: list[Outcome | None] = [None] * len(numbered)
 
@@ -280,6 +280,12 @@ class ItemRun:
         if len(ended) < len(outcomes):
             raise Stopping
         return ended
+
+    async def elements_end(self, label: str | None, count: int) -> None:
+        """Say that a splitter makes only so many elements; before a retry, an earlier version may have made more."""
+        if self._run.execution.generation:
+            low, high = paths.child(self.path, label, count), paths.child(self.path, label, paths.LARGEST_ORDINAL)
+            await self._run.forget(low, high + "/")
 
     async def _come_back(self) -> None:
         """Take a place again once nothing of this item is fanned out any more."""

@@ -82,6 +82,8 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     concurrency: int
     on_item_error: ErrorPolicy = "continue"
+    chosen_only: bool = False
+    """A retry of chosen items: those that were never begun stay as they are."""
 
     def failures_allowed(self, total: int | None) -> int | None:
         """How many items may fail before the execution does; None: any number."""
@@ -197,12 +199,14 @@ class Submitted:
 class RetryRequest:
     """Which items to run again: `failed`, `unfinished` (failed and never finished), or chosen paths.
 
-    `error_codes` narrows failed items to those codes. `version` runs them with another version of the subject.
+    `error_codes` narrows failed items to those codes. `version` runs them with another version of the subject, and
+    `spec` is then the job's description of its work with that version.
     """
 
     items: Literal["failed", "unfinished"] | tuple[str, ...] = "failed"
     error_codes: tuple[str, ...] = ()
     version: int | None = None
+    spec: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

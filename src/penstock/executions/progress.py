@@ -185,7 +185,7 @@ def progress_body(snapshot: Snapshot, now: int) -> dict[str, Any]:
         "elapsedMs": execution.elapsed_ms(now),
         "estimatedRemaining": None if eta is None else short_duration(eta[0]),
         "counts": counts,
-        "partial": bool(counts["failed"]),
+        "partial": bool(counts["failed"] or (execution.status == Status.COMPLETED and counts["cancelled"])),
         "seq": snapshot.seq,
         "eta": None if eta is None else {"secondsP50": round(eta[0], 1), "secondsP90": round(eta[1], 1)},
         "usage": snapshot.usage,

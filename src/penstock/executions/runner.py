@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
@@ -23,7 +23,7 @@ from penstock.executions.item import ItemRun, Outcome, Stopping, outcome_of
 from penstock.executions.job import Job
 from penstock.executions.journal import Holder, ItemRecord, Journal, LeaseLost, StepRecord
 from penstock.executions.limits import Window
-from penstock.executions.model import ErrorInfo, Execution, Planned, Status
+from penstock.executions.model import ErrorInfo, Execution, ItemStatus, Planned, Status
 from penstock.executions.patience import patiently
 from penstock.executions.progress import Tally
 from penstock.executions.signals import Signals
@@ -31,9 +31,10 @@ from penstock.models.usage import usd_from_nanos
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import steps as step_rows
+from penstock.storage.executions import dumps, loads
 from penstock.storage.steps import RecordedStep
 from penstock.storage.store import Store, Transaction
-from penstock.types import JsonObject
+from penstock.types import Json, JsonObject
 
 logger = logging.getLogger(__name__)
 
@@ -141,12 +142,33 @@ class Run:
     async def recorded_steps(self, path: str) -> list[RecordedStep]:
         return await self._store.read(step_rows.of_item(self.execution.no, path))
 
-    async def recorded_below(self, path: str) -> dict[str, Outcome]:
-        """Recorded items below one, by path; nothing when the execution has never run before."""
-        if not self.resumed:
+    async def recorded_elements(self, elements: Sequence[tuple[str, Json]]) -> dict[str, Outcome]:
+        """Those of one item's elements (path and value) that are recorded; none when it has never run before.
+
+        What is recorded for another value is forgotten: a retry with another version may split into other elements.
+        """
+        if not self.resumed or not elements:
             return {}
-        rows = await self._store.read(item_rows.below(self.execution.no, path))
-        return {row["path"]: outcome_of(row) for row in rows}
+        rows = await self._store.read(item_rows.elements(self.execution.no, elements[0][0], elements[-1][0]))
+        recorded = {row["path"]: row for row in rows}
+        for path, value in elements:
+            if path in recorded and not _same(recorded[path]["input"], value):
+                await self.forget(path, path + "/")
+                del recorded[path]
+        return {path: outcome_of(row) for path, row in recorded.items()}
+
+    async def forget(self, low: str, high: str) -> None:
+        """Drop the recorded elements from a path up to another. Raises `LeaseLost`."""
+
+        def drop() -> Transaction[list[str] | None]:
+            held = yield from execution_rows.hold(self.execution.no, self.execution.lease_number, 0)
+            return None if held is None else (yield from item_rows.drop(self.execution.no, low, high))
+
+        dropped = await self._store.write(drop())
+        if dropped is None:
+            raise LeaseLost
+        self.tally.nested -= len(dropped)
+        self.tally.recorded.subtract(status for status in dropped if status != ItemStatus.PENDING)
 
     # Planning
 
@@ -178,8 +200,9 @@ class Run:
         if not self.resumed or not page:
             return page
         low, high = page[0].ordinal, page[-1].ordinal
-        done = await self._store.read(item_rows.finished_between(self.execution.no, low, high))
-        return [planned for planned in page if planned.ordinal not in done]
+        recorded = await self._store.read(item_rows.between(self.execution.no, low, high))
+        unrecorded = None if self.execution.options.chosen_only else ItemStatus.PENDING
+        return [planned for planned in page if recorded.get(planned.ordinal, unrecorded) == ItemStatus.PENDING]
 
     def _start(self, planned: Planned) -> None:
         item = ItemRun(self, paths.top(planned.ordinal), planned.input, input_is_stored=planned.stored)
@@ -295,6 +318,11 @@ class Run:
             "callsAborted": note["callsAborted"],
             "costAfterRequestUsd": usd_from_nanos(tally.usage.cost_nanos - note["nanos"]),
         }
+
+
+def _same(recorded: str | None, value: Json) -> bool:
+    """A value that came back from its JSON text may differ from the one it was made of (a tuple is a list)."""
+    return loads(recorded) == value or recorded == dumps(value)
 
 
 _STATUS_OF = {

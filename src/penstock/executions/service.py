@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from penstock.clock import iso, now_ms
 from penstock.errors import Conflict, Invalid, LimitReached, NotFound, Unprocessable
@@ -76,7 +79,7 @@ class ExecutionService:
         An idempotency key that was seen with the same request returns the execution it started.
         Raises `Unprocessable` for the same key with another request, `LimitReached` when too many are waiting.
         """
-        inputs = None if submission.inputs is None else [dumps(value) for value in submission.inputs]
+        inputs = None if submission.inputs is None else await _texts(submission.inputs)
         await self._check_room(submission.tenant)
         # What is written as claimed must be begun, so a caller who goes away in between may not stop it halfway.
         starting = asyncio.create_task(self._start(submission, inputs))
@@ -285,9 +288,14 @@ class ExecutionService:
         never_run = wanted.items == "unfinished" and execution.status != Status.COMPLETED
         if not reopened and not never_run:
             raise Conflict("nothing_to_retry", "No item of this execution fits; there is nothing to run again.")
-        version = wanted.version or execution.subject_version
-        spec: Json = execution.spec
-        return (yield from execution_rows.reopen(execution, version, spec, now_ms()))
+        chosen_only = wanted.items != "unfinished"
+        again = dataclasses.replace(
+            execution,
+            subject_version=wanted.version or execution.subject_version,
+            spec=execution.spec if wanted.spec is None else wanted.spec,
+            options=msgspec.structs.replace(execution.options, chosen_only=chosen_only),
+        )
+        return (yield from execution_rows.reopen(again, now_ms()))
 
     async def delete(self, tenant: Tenant, execution_id: str) -> None:
         """Remove an execution that is over, with its items, steps and events. Raises `Conflict` while it is not."""
@@ -299,6 +307,13 @@ class ExecutionService:
             yield from execution_rows.delete(execution)
 
         await self._store.write(remove())
+
+
+async def _texts(values: list[Json]) -> list[str]:
+    """JSON texts; of many, made in a thread, so that nobody else waits for it."""
+    if len(values) <= PAGE:
+        return [dumps(value) for value in values]
+    return await asyncio.to_thread(lambda: [dumps(value) for value in values])
 
 
 def _found(execution: Execution | None, execution_id: str) -> Execution:

@@ -43,6 +43,7 @@ class FlowLibrary:
         self._store = store
         self._graphs: OrderedDict[tuple[str, int], Graph] = OrderedDict()
         self._records: dict[tuple[str, str], tuple[float, FlowRecord]] = {}
+        self._changes = 0
 
     def validate(self, source: str | JsonObject) -> Graph:
         """Check a document. Raises `Unprocessable` with every fault, its path and (for YAML) its line.
@@ -114,10 +115,12 @@ class FlowLibrary:
         cached = self._records.get(key)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
+        changes = self._changes
         record = _found(await self._store.read(rows.get(tenant, flow)), flow)
         if len(self._records) > 10_000:
             self._records.clear()
-        self._records[key] = time.monotonic() + RECORD_FRESH_SECONDS, record
+        if changes == self._changes:
+            self._records[key] = time.monotonic() + RECORD_FRESH_SECONDS, record
         return record
 
     async def page(self, tenant: Tenant, cursor: str | None, limit: int) -> tuple[list[FlowRecord], str | None]:
@@ -173,7 +176,7 @@ class FlowLibrary:
             found = await self._store.read(rows.version(tenant, record.id, version))
             if found is None:
                 raise _no_version(record, version)
-            graph = compile_graph(parse_document(loads(found.document)))
+            graph = await asyncio.to_thread(_compiled, found.document)
             if len(self._graphs) >= CACHED_GRAPHS:
                 self._graphs.popitem(last=False)
         self._graphs[key] = graph
@@ -187,6 +190,7 @@ class FlowLibrary:
             detail = f"A flow named {name!r} is there already; PUT a new version of it, or use another name."
             raise Conflict("flow_exists", detail) from None
         finally:
+            self._changes += 1
             self._records.clear()
 
 
@@ -200,6 +204,10 @@ def flow_body(record: FlowRecord) -> JsonObject:
         "createdAt": iso(record.created_at),
         "updatedAt": iso(record.updated_at),
     }
+
+
+def _compiled(document: str) -> Graph:
+    return compile_graph(parse_document(loads(document)))
 
 
 def _read(source: str | JsonObject) -> tuple[JsonObject, Lines]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from penstock.errors import FieldError, Invalid, StepError, TooLarge, Unprocessable
-from penstock.executions.model import ErrorPolicy, Execution, MaxFailed, Options, Submission, Submitted
+from penstock.executions.model import (
+    ErrorPolicy,
+    Execution,
+    MaxFailed,
+    Options,
+    RetryRequest,
+    Submission,
+    Submitted,
+)
 from penstock.executions.service import ExecutionService
 from penstock.flows.graph import Graph
 from penstock.flows.job import FlowJob, RowSource, build_walker, row_source_of
@@ -23,6 +33,10 @@ from penstock.types import Json, JsonObject, Tenant
 
 KIND = "flow"
 MAX_INPUT_ERRORS = 50
+MAX_INNER_FLOWS = 500
+"""Flows that one run may use as nodes, counted each time they are used."""
+CHECKED_AT_ONCE = 100
+"""More inputs than this are checked in a thread, so that nobody else waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +83,13 @@ class FlowService:
         if saved.graph.open:
             # Kept with the execution, so that its results can be read when the flow is gone.
             spec["elements"] = [saved.graph.label(split) for split in saved.graph.output_scope]
-        inner = await self._pin_inner(tenant, saved, 1)
+        inner = await self._pin_inner(tenant, saved, 1, count(1))
         if inner:
             spec["flows"] = inner
         rows, total = await self._rows(tenant, saved.graph, request)
         inputs: list[Json] | None = None
         if rows is None:
-            inputs = self._inputs(saved.graph, request)
+            inputs = await self._inputs(saved.graph, request)
             total = len(inputs)
         else:
             spec["rows"] = rows.spec()
@@ -101,6 +115,18 @@ class FlowService:
                 created_by=request.created_by,
             )
         )
+
+    async def retry(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Execution:
+        """Run items of a flow's execution again; with another version, the flows it uses are chosen anew.
+
+        Raises what `ExecutionService.retry` does, and `NotFound` for an unknown version.
+        """
+        if wanted.version is not None:
+            execution = await self._executions.get(tenant, execution_id)
+            saved = await self._library.saved(tenant, execution.subject_id, wanted.version)
+            inner = await self._pin_inner(tenant, saved, 1, count(1))
+            wanted = replace(wanted, spec={**execution.spec, "flows": inner})
+        return await self._executions.retry(tenant, execution_id, wanted)
 
     async def open_job(self, execution: Execution) -> FlowJob:
         """The job of a stored execution."""
@@ -138,7 +164,7 @@ class FlowService:
         total = None if settings.filter is not None else await source.count()
         return RowSource(settings, source.version), total
 
-    def _inputs(self, graph: Graph, request: RunRequest) -> list[Json]:
+    async def _inputs(self, graph: Graph, request: RunRequest) -> list[Json]:
         given = request.inputs if request.inputs is not None else [{}]
         if not given:
             raise Invalid("no_inputs", "`inputs` is an empty list; send at least one input.")
@@ -147,6 +173,11 @@ class FlowService:
                 "too_many_inputs",
                 f"{len(given):,} inputs in one request; at most {self._limits.max_inline_items:,}. Use a data set.",
             )
+        if len(given) <= CHECKED_AT_ONCE:
+            return self._accepted(graph, given, request)
+        return await asyncio.to_thread(self._accepted, graph, given, request)
+
+    def _accepted(self, graph: Graph, given: Sequence[Json], request: RunRequest) -> list[Json]:
         accepted: list[Json] = []
         errors: list[FieldError] = []
         for index, value in enumerate(given):
@@ -171,7 +202,7 @@ class FlowService:
 
     # Flows as nodes
 
-    async def _pin_inner(self, tenant: Tenant, saved: SavedFlow, depth: int) -> dict[str, Json]:
+    async def _pin_inner(self, tenant: Tenant, saved: SavedFlow, depth: int, numbers: Iterator[int]) -> dict[str, Json]:
         """Which version of each inner flow runs, decided once, when the execution is submitted."""
         pinned: dict[str, Json] = {}
         for name, node in saved.graph.nodes.items():
@@ -181,6 +212,8 @@ class FlowService:
                 raise Unprocessable(
                     "flow_too_deep", f"Flows run flows at most {MAX_FLOW_DEPTH} deep; {name!r} is deeper."
                 )
+            if next(numbers) > MAX_INNER_FLOWS:
+                raise Unprocessable("too_many_flows", f"A run uses at most {MAX_INNER_FLOWS} flows as nodes.")
             settings: Any = node.settings
             inner = await self._library.saved(tenant, settings.flow, settings.version)
             if inner.graph.source is not None or inner.graph.open:
@@ -192,7 +225,7 @@ class FlowService:
             pinned[name] = {
                 "flow": inner.record.id,
                 "version": inner.version,
-                "flows": await self._pin_inner(tenant, inner, depth + 1),
+                "flows": await self._pin_inner(tenant, inner, depth + 1, numbers),
             }
         return pinned
 

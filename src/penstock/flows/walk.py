@@ -243,6 +243,7 @@ class _Walk:
         limit = node.node.concurrency(node.settings, bound)  # type: ignore[attr-defined]
         chunk = limit if getattr(node.settings, "mode", "") == "chunked" else len(values) or 1
         outcomes: list[Outcome] = []
+        await item.elements_end(label, len(values))
         for first in range(0, len(values), chunk):
             part = values[first : first + chunk]
             try:

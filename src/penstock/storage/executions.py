@@ -328,18 +328,22 @@ def overdue(now: int, limit: int) -> Transaction[list[Execution]]:
     return [execution_of(row) for row in rows]
 
 
-def reopen(execution: Execution, version: int | None, spec: Json, now: int) -> Transaction[Execution]:
-    """Back to pending for a retry: a new generation with a new deadline; what was found stays."""
+def reopen(execution: Execution, now: int) -> Transaction[Execution]:
+    """Back to pending for a retry: a new generation with a new deadline, and the version, spec and options it has here.
+
+    What was found stays.
+    """
     rows = yield (
         "update executions set status = 'pending', generation = generation + 1, seq = seq + 1,"
         " prior_elapsed_ms = $2, period_started_at = null, finished_at = null, deadline_at = $3,"
         " cancel_requested_at = null, cancel_receipt = null, summary = null, results = null, error = null,"
-        " subject_version = $4, spec = $5, lane = 'batch' where no = $1 returning *",
+        " subject_version = $4, spec = $5, options = $6, lane = 'batch' where no = $1 returning *",
         execution.no,
         execution.elapsed_ms(now),
         now + execution.deadline_ms,
-        version,
-        dumps(spec),
+        execution.subject_version,
+        dumps(execution.spec),
+        dumps(execution.options),
     )
     reopened = execution_of(rows[0])
     yield _INSERT_EVENT, execution.no, reopened.seq, now, '{"status":"pending","retry":true}'

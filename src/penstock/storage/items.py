@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.executions import paths
 from penstock.executions.model import Counts, ItemStatus
+from penstock.storage.executions import dumps, loads
 from penstock.storage.store import Many, Transaction, chunked, placeholders
 from penstock.types import Json, Tenant
 
@@ -15,18 +16,16 @@ _FINISHED = """
 insert into items (execution_no, path, status, seq, input, output, error, started_at, finished_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (execution_no, path) do update
-set status = excluded.status, seq = excluded.seq, output = excluded.output, error = excluded.error,
-    started_at = excluded.started_at, finished_at = excluded.finished_at
+set status = excluded.status, seq = excluded.seq, input = coalesce(items.input, excluded.input),
+    output = excluded.output, error = excluded.error, started_at = excluded.started_at,
+    finished_at = excluded.finished_at
 where items.status = 'pending'
 """
 
-_OUTPUT = """
-select i.path, i.status, i.error, coalesce(i.output, (
+_OUTPUT = """coalesce(i.output, (
   select s.output from steps s
   where s.execution_no = i.execution_no and s.path = i.path and s.status <> 'aborted' and s.output_is_item
-  order by s.generation desc limit 1)) as output
-from items i
-"""
+  order by s.generation desc limit 1)) as output"""
 # `status <> 'aborted'`, and `<> 'succeeded'` below, are there for the partial indexes: without them every step of the
 # execution is read for each item.
 
@@ -60,30 +59,58 @@ def inputs_after(execution_no: int, after: int, limit: int) -> Transaction[list[
     )
 
 
-def finished_between(execution_no: int, low: int, high: int) -> Transaction[set[int]]:
-    """Numbers of the top-level items from `low` to `high` that are finished."""
+def between(execution_no: int, low: int, high: int) -> Transaction[dict[int, str]]:
+    """Statuses of the top-level items from `low` to `high` that are recorded, by number."""
     rows = yield (
-        "select path from items where execution_no = $1 and path between $2 and $3 and length(path) = $4"
-        " and status <> 'pending'",
+        "select path, status from items where execution_no = $1 and path between $2 and $3 and length(path) = $4",
         execution_no,
         paths.top(low),
         paths.top(high),
         paths.WIDTH,
     )
-    return {int(row["path"]) for row in rows}
+    return {int(row["path"]): row["status"] for row in rows}
 
 
-def below(execution_no: int, path: str) -> Transaction[list[Any]]:
-    """Recorded items below one, pending ones included: path, status, output, error."""
-    low, high = paths.children_range(path)
+def elements(execution_no: int, first: str, last: str) -> Transaction[list[Any]]:
+    """Recorded elements of one item, from one path to another, pending ones included."""
     return (
         yield (
-            f"{_OUTPUT} where i.execution_no = $1 and i.path > $2 and i.path < $3",
+            f"select i.path, i.status, i.input, i.error, {_OUTPUT} from items i"
+            " where i.execution_no = $1 and i.path between $2 and $3 and length(i.path) = $4",
             execution_no,
-            low,
-            high,
+            first,
+            last,
+            len(first),
         )
     )
+
+
+def drop(execution_no: int, low: str, high: str) -> Transaction[list[str]]:
+    """Forget the items from a path up to, and without, another; returns their statuses. Their events are kept."""
+    rows = yield (
+        "delete from items where execution_no = $1 and path >= $2 and path < $3 returning *",
+        execution_no,
+        low,
+        high,
+    )
+    yield from _keep_events(rows)
+    return [row["status"] for row in rows]
+
+
+def _keep_events(rows: list[Any]) -> Transaction[None]:
+    """What was told about items stays told: whoever reads the events from their beginning finds no number missing."""
+    events = [
+        (
+            row["execution_no"],
+            row["seq"],
+            row["finished_at"],
+            dumps({"itemPath": paths.shown(row["path"]), "status": row["status"], "error": loads(row["error"])}),
+        )
+        for row in rows
+        if row["seq"] is not None
+    ]
+    if events:
+        yield Many("insert into events (execution_no, seq, type, at, data) values ($1, $2, 'item', $3, $4)", events)
 
 
 def counts(execution_no: int) -> Transaction[dict[str, int]]:
@@ -123,10 +150,7 @@ def page(
         yield (
             f"""
             with page as (
-              select i.path, i.status, i.seq, i.input, i.error, i.started_at, i.finished_at, coalesce(i.output, (
-                select s.output from steps s
-                where s.execution_no = i.execution_no and s.path = i.path and s.status <> 'aborted' and s.output_is_item
-                order by s.generation desc limit 1)) as output
+              select i.path, i.status, i.seq, i.input, i.error, i.started_at, i.finished_at, {_OUTPUT}
               from items i join executions e on e.no = i.execution_no and e.project_id = $4
               where i.execution_no = $1 and i.path > $2 {only}
               order by i.path limit $3
@@ -163,7 +187,8 @@ def outputs(tenant: Tenant, execution_no: int, after: str, limit: int) -> Transa
     """Outputs in item order from behind a stored path: path, status, output, error."""
     return (
         yield (
-            f"{_OUTPUT} join executions e on e.no = i.execution_no and e.project_id = $4"
+            f"select i.path, i.status, i.error, {_OUTPUT} from items i"
+            " join executions e on e.no = i.execution_no and e.project_id = $4"
             " where i.execution_no = $1 and i.path > $2 order by i.path limit $3",
             execution_no,
             after,
@@ -176,26 +201,34 @@ def outputs(tenant: Tenant, execution_no: int, after: str, limit: int) -> Transa
 def reopen(execution_no: int, chosen: list[str]) -> Transaction[int]:
     """Make items, and the ones they are elements of, pending again; returns how many of the chosen were reopened.
 
-    Cancelled and never-finished ones count as chosen when their path is.
+    Cancelled and never-finished ones count as chosen when their path is. What an element belongs to is noted as
+    pending also where it was never recorded.
     """
     reopened = 0
     for chunk in chunked(chosen, 500):
-        rows = yield (
-            f"update items set status = 'pending', seq = null, output = null, error = null, finished_at = null"
-            f" where execution_no = $1 and path in ({placeholders(len(chunk), 2)}) returning path",
-            execution_no,
-            *chunk,
-        )
-        reopened += len(rows)
-    above = sorted({parent for path in chosen for parent in paths.parents(path)})
-    for chunk in chunked(above, 500):
-        yield (
-            f"update items set status = 'pending', seq = null, output = null, error = null, finished_at = null"
-            f" where execution_no = $1 and path in ({placeholders(len(chunk), 2)})",
-            execution_no,
-            *chunk,
+        reopened += yield from _reopen(execution_no, chunk)
+    above = {parent for path in chosen for parent in paths.parents(path)}
+    for chunk in chunked(sorted(above), 500):
+        yield from _reopen(execution_no, chunk)
+    tops = sorted(path for path in above if len(path) == paths.WIDTH)
+    for chunk in chunked(tops, 500):
+        yield Many(
+            "insert into items (execution_no, path, status) values ($1, $2, 'pending') on conflict do nothing",
+            [(execution_no, path) for path in chunk],
         )
     return reopened
+
+
+def _reopen(execution_no: int, chunk: list[str]) -> Transaction[int]:
+    these = f"execution_no = $1 and path in ({placeholders(len(chunk), 2)})"
+    yield from _keep_events((yield (f"select * from items where {these}", execution_no, *chunk)))
+    rows = yield (
+        "update items set status = 'pending', seq = null, output = null, error = null, finished_at = null"
+        f" where {these} returning path",
+        execution_no,
+        *chunk,
+    )
+    return len(rows)
 
 
 def paths_with(execution_no: int, status: str, after: str, limit: int) -> Transaction[list[Any]]:

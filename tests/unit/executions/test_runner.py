@@ -6,14 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from penstock.errors import Conflict, Unprocessable
 from penstock.executions.item import ItemRun
 from penstock.executions.model import ItemStatus, MaxFailed, RetryRequest, Status
 from penstock.models.usage import Usage
-from penstock.types import Json
-
 from penstock.storage.store import Transaction
 from penstock.testing.core import TENANT, Core, open_core, refuse
+from penstock.types import Json
 
 
 async def outputs(core: Core, execution_id: str) -> list[tuple[str, Json]]:

@@ -23,7 +23,7 @@ OF_ONE_ITEM = {
     "items.page": lambda: items.page(TENANT, 1, None, PATH, 50),
     "items.page of failed": lambda: items.page(TENANT, 1, ItemStatus.FAILED, PATH, 50),
     "items.outputs": lambda: items.outputs(TENANT, 1, PATH, 500),
-    "items.below": lambda: items.below(1, PATH),
+    "items.elements": lambda: items.elements(1, f"{PATH}.{PATH}", f"{PATH}.{PATH}"),
     "steps.of_item": lambda: steps.of_item(1, PATH),
     "steps.log_page of an item": lambda: steps.log_page(
         TENANT, 1, after=0, limit=9, node=None, path=PATH, failed_only=False

@@ -112,10 +112,7 @@ async def retry_execution(call: Runs, execution_id: ExecutionId) -> Response:
         error_codes=tuple(body.error_codes),
         version=None if body.flow_version == "same" else body.flow_version,
     )
-    if wanted.version is not None:
-        execution = await call.engine.executions.get(call.tenant, execution_id)
-        await call.engine.library.saved(call.tenant, execution.subject_id, wanted.version)
-    reopened = await call.engine.executions.retry(call.tenant, execution_id, wanted)
+    reopened = await call.engine.flows.retry(call.tenant, execution_id, wanted)
     _, shown = await progress(call, reopened.id)
     return answer(shown, 202, {"Location": call.path(f"/executions/{reopened.id}")})
 
