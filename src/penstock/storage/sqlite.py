@@ -7,6 +7,7 @@ and commits once, so a thousand callers share one flush to disk while a single c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from penstock.errors import Unavailable
 from penstock.storage.store import Many, Transaction, UniqueViolation
@@ -60,6 +62,9 @@ class SqliteStore:
             connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, cached_statements=512
             )
+        except sqlite3.Error as error:
+            raise _unavailable(self.path, error) from error
+        try:
             connection.row_factory = sqlite3.Row
             connection.execute("pragma busy_timeout = 10000")
             # Rows of about a kilobyte leave less room unused on larger pages; takes effect in a new file only.
@@ -69,6 +74,7 @@ class SqliteStore:
             connection.execute("pragma cache_size = -16384")
             connection.execute("pragma temp_store = memory")
         except sqlite3.Error as error:
+            connection.close()
             raise _unavailable(self.path, error) from error
         return connection
 
@@ -102,25 +108,29 @@ class SqliteStore:
     # The reader threads
 
     def _run_read(self, transaction: Transaction[T]) -> T:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                f"file:{self.path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("pragma busy_timeout = 10000")
-            connection.execute("pragma query_only = on")
-            self._local.connection = connection
-            with self._readers_lock:
-                self._reader_connections.append(connection)
         try:
+            connection: sqlite3.Connection = getattr(self._local, "connection", None) or self._open_reader()
             connection.execute("begin")
             try:
                 return _run(connection, transaction)
             finally:
-                connection.execute("rollback")
+                _roll_back(connection)
+        except _FAULTS_OF_A_STATEMENT:
+            raise
         except sqlite3.Error as error:
             raise _unavailable(self.path, error) from error
+
+    def _open_reader(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(self.path))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        with self._readers_lock:
+            self._reader_connections.append(connection)
+        connection.row_factory = sqlite3.Row
+        connection.execute("pragma busy_timeout = 10000")
+        connection.execute("pragma query_only = on")
+        self._local.connection = connection
+        return connection
 
     # The writer thread
 
@@ -157,8 +167,7 @@ class SqliteStore:
             connection.execute("commit")
         except sqlite3.Error as error:
             # A full or broken disk takes the whole group with it: nothing of it was kept, and each caller hears so.
-            if connection.in_transaction:
-                connection.execute("rollback")
+            _roll_back(connection)
             for write in group:
                 write.error = _unavailable(self.path, error)
 
@@ -167,12 +176,26 @@ class SqliteStore:
         connection.execute("savepoint one")
         try:
             write.value = _run(connection, write.transaction)
+        except _FAULTS_OF_A_STATEMENT as error:
+            write.error = error
+            connection.execute("rollback to one")
         except sqlite3.Error:
             raise
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who awaits it
             write.error = error
             connection.execute("rollback to one")
         connection.execute("release one")
+
+
+_FAULTS_OF_A_STATEMENT = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+"""A value that cannot be bound, or is too long: one caller's fault, and none of the disk."""
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """SQLite may have rolled back by itself; and where the disk is gone, what was not committed is gone as well."""
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("rollback")
 
 
 def _run(connection: sqlite3.Connection, transaction: Transaction[T]) -> T:
@@ -212,7 +235,8 @@ def _release(group: list[_Write]) -> None:
     for write in group:
         loops.setdefault(write.loop, []).append(write)
     for loop, writes in loops.items():
-        if not loop.is_closed():
+        # A loop may close at any moment: then nobody waits any more, and the writer must go on for the others.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle, writes)
 
 
