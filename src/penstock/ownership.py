@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from penstock.errors import Conflict, Unavailable
 
@@ -43,11 +43,11 @@ class FolderLock:
 
 
 def _taken(folder: Path, file: IO[str]) -> Conflict:
-    file.seek(0)
-    holder = {}
-    with contextlib.suppress(ValueError):
-        holder = json.loads(file.read())
-    file.close()
+    holder: dict[str, Any] = {}
+    with file, contextlib.suppress(ValueError):
+        file.seek(0)
+        said = json.loads(file.read())
+        holder = said if isinstance(said, dict) else {}
     pid, url = holder.get("pid", "?"), holder.get("url")
     if url is None:
         todo = "Wait until it ends, stop it, or use another folder."
