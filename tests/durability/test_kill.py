@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from penstock.testing.model_server import ModelServer
 from penstock.testing.penstock_process import PenstockProcess
 

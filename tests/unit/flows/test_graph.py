@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from penstock.errors import TooLarge, Unprocessable
 from penstock.flows.definition import document_json, document_schema, parse_document
 from penstock.flows.document_text import read_document

@@ -38,7 +38,7 @@ def workers() -> list[int]:
 
 
 async def a_worker_has_started() -> None:
-    while not workers():  # noqa: ASYNC110 - the system tells nobody
+    while not workers():
         await asyncio.sleep(0.01)
 
 

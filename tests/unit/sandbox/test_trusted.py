@@ -93,5 +93,5 @@ def runs(pid: int) -> bool:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the system tells nobody
+    while not condition():
         await asyncio.sleep(0.01)
