@@ -222,13 +222,17 @@ def run(*, keep: bool) -> None:
             time.sleep(3600)
 
 
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run from the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Shows Penstock at work, from end to end.")
     is_kept = os.environ.get("KEEP", "") not in ("", "0")
     parser.add_argument("--keep", action="store_true", default=is_kept, help="Stay up afterwards, until Ctrl-C.")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         run(keep=options.keep)
     except KeyboardInterrupt:

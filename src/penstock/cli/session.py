@@ -96,13 +96,20 @@ def run(work: Coroutine[Any, Any, int | None], *, as_json: bool) -> int:
         return FAILED
 
 
+def _interrupt(number: int, frame: object) -> None:
+    # A shell starts a job in the background with SIGINT ignored, so there raising that would do nothing.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM stops a command as Ctrl-C does, so that an engine in this process parks its work."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     finally:

@@ -178,13 +178,19 @@ output: {said: ask.out}
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_the_run_is_parked_and_goes_on_at_the_next_start(here, flow, tmp_path, number):
+IGNORING_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+"""As a shell starts a job in the background."""
+
+
+@pytest.mark.parametrize(
+    ("number", "before"), [(signal.SIGINT, ""), (signal.SIGTERM, ""), (signal.SIGTERM, IGNORING_SIGINT)]
+)
+def test_interrupted_the_run_is_parked_and_goes_on_at_the_next_start(here, flow, tmp_path, number, before):
     flow.write_text(SLOW)
     inputs = tmp_path / "inputs.json"
     inputs.write_text(json.dumps([{"text": f"row {n}"} for n in range(40)]))
     words = ["run", str(flow), "--input-file", str(inputs), "--data", str(tmp_path / "data")]
-    main = [sys.executable, "-c", "from penstock.cli.main import main; main()"]
+    main = [sys.executable, "-c", f"{before}from penstock.cli.main import main; main()"]
     with subprocess.Popen([*main, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         execution_id = _begun(here)
         process.send_signal(number)
