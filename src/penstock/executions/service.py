@@ -47,6 +47,7 @@ WAITING_LOOK_SECONDS = 1.0
 """How often it looks at one that waits for this process, which signals what it does; others may still cancel it."""
 COUNT_FRESH_SECONDS = 1.0
 PAGE = 500
+DELETED_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,13 +301,15 @@ class ExecutionService:
     async def delete(self, tenant: Tenant, execution_id: str) -> None:
         """Remove an execution that is over, with its items, steps and events. Raises `Conflict` while it is not."""
 
-        def remove() -> Transaction[None]:
+        def remove() -> Transaction[bool]:
             execution = _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
             if not execution.status.terminal:
                 raise Conflict("execution_not_over", "Cancel the execution before deleting it.")
-            yield from execution_rows.delete(execution)
+            return (yield from execution_rows.delete_some(execution, DELETED_AT_ONCE))
 
-        await self._store.write(remove())
+        # In small pieces, so that everybody else's writes come in between.
+        while await self._store.write(remove()):
+            pass
 
 
 async def _texts(values: list[Json]) -> list[str]:

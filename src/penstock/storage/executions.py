@@ -350,16 +350,24 @@ def reopen(execution: Execution, now: int) -> Transaction[Execution]:
     return reopened
 
 
-def delete(execution: Execution) -> Transaction[None]:
-    """Remove an execution that is over, with everything that belongs to it."""
-    for table in ("items", "steps", "events"):
-        yield f"delete from {table} where execution_no = $1", execution.no
+def delete_some(execution: Execution, limit: int) -> Transaction[bool]:
+    """Remove so many rows of an execution that is over, and at last itself; True while there are more."""
     yield (
         "delete from idempotency_keys where project_id = $1 and execution_id = $2",
-        (execution.tenant.project_id),
+        execution.tenant.project_id,
         execution.id,
     )
+    for table, key in (("items", "path"), ("steps", "no"), ("events", "seq")):
+        rows = yield (
+            f"delete from {table} where execution_no = $1"
+            f" and {key} in (select {key} from {table} where execution_no = $1 limit $2) returning {key}",
+            execution.no,
+            limit,
+        )
+        if len(rows) == limit:
+            return True
     yield "delete from executions where no = $1", execution.no
+    return False
 
 
 def count_open(project_id: str) -> Transaction[int]:

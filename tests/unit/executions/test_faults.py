@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import StepError, Unavailable
+from penstock.errors import NotFound, StepError, Unavailable
 from penstock.executions.item import ItemRun
 from penstock.executions.model import (
     Execution,
@@ -454,3 +454,32 @@ async def test_an_element_can_be_chosen_whose_item_was_never_recorded(core: Core
         ("000000000.000000000", '"bad"', '"bad"'),
         ("000000000.000000001", '"hang"', '"hang"'),
     ]
+
+
+async def test_deleting_goes_in_pieces_and_leaves_nothing(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.executions.service.DELETED_AT_ONCE", 10)
+    kept = await core.run([1], ok)
+    execution = await core.run(list(range(35)), lambda item: core.step(item, "one", lambda _: 1), idempotency_key="k")
+    writes: list[Any] = []
+    write = core.store.write
+
+    async def counted(transaction: Transaction[Any]) -> Any:
+        writes.append(transaction)
+        return await write(transaction)
+
+    monkeypatch.setattr(core.store, "write", counted)
+    await core.service.delete(TENANT, execution.id)
+
+    def left() -> Transaction[list[int]]:
+        found = []
+        for table in ("items", "steps", "events", "executions"):
+            column = "no" if table == "executions" else "execution_no"
+            rows = yield (f"select count(*) as n from {table} where {column} = $1", execution.no)
+            found.append(rows[0]["n"])
+        return found
+
+    assert await core.store.read(left()) == [0, 0, 0, 0]
+    assert len(writes) >= 7
+    assert await core.counts(kept) == {"succeeded": 1}
+    with pytest.raises(NotFound):
+        await core.service.delete(TENANT, execution.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 
 from penstock.errors import Unprocessable
 from penstock.executions.model import Status
+from penstock.executions.service import LogFilter
 from penstock.flows.definition import parse_document
 from penstock.flows.document_text import read_document
 from penstock.flows.graph import compile_graph
+from penstock.flows.service import RunRequest
 from penstock.storage.executions import loads
 from penstock.testing.engine import TestEngine, open_engine
 
@@ -304,3 +307,35 @@ all: {type: flatten, inputs: {v: named.out}}
     execution = await engine.run(document)
     rows = [row for row in await engine.rows(execution) if "." not in row["path"]]
     assert [loads(row["output"]) for row in rows] == [["a2", "a4"], ["b3", "b6"]]
+
+
+async def test_what_is_in_flight_beside_a_node_that_is_through_is_finished_when_work_is_parked(tmp_path: Path) -> None:
+    document = flow(
+        """
+quick: {type: transform, inputs: {n: input.n}, expression: n + 1}
+behind: {type: transform, inputs: {q: quick.out}, expression: q + 1}
+slow: {type: code, source: "def run(n): return n * 100", inputs: {n: input.n}}
+""",
+        "output: {slow: slow.out, behind: behind.out}",
+    )
+    async with open_engine(tmp_path) as opened:
+        flow_id = await opened.save(document)
+        sandbox = opened.engine.services.sandbox
+        started, run_code = asyncio.Event(), sandbox.run
+
+        async def hold(*given: Any, **more: Any) -> Any:
+            started.set()
+            while not opened.engine.dispatcher._stopping:
+                await asyncio.sleep(0.001)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return await run_code(*given, **more)
+
+        sandbox.run = hold  # type: ignore[method-assign]
+        submitted = await opened.engine.flows.start(opened.tenant, flow_id, RunRequest(inputs=[{"n": 1}]))
+        await started.wait()
+    async with open_engine(tmp_path) as opened:
+        ended = await opened.engine.executions.wait(opened.tenant, submitted.execution.id, 20)
+        assert ended.status == Status.COMPLETED
+        _, log = await opened.engine.executions.logs(opened.tenant, ended.id, LogFilter())
+        assert [(row["status"], row["attempts"]) for row in log if row["node"] == "slow"] == [("succeeded", 1)]
