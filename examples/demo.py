@@ -214,12 +214,15 @@ def run(*, keep: bool) -> None:
         penstock = stack.enter_context(Penstock(url, key))
         try:
             Demo(penstock, site_url).run()
+        except KeyboardInterrupt:
+            say("\nStopping …")
+            raise
         except PenstockError:
             say(f"\nThe end of the server's log:\n{end_of(folder / 'server.log')}", "dim")
             raise
         show_doors(url, key, keep=keep)
-        while keep:
-            time.sleep(3600)
+        if keep:
+            signal.pause()
 
 
 def _interrupt(number: int, frame: object) -> None:
