@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.progress import summary_of
+from penstock.models.usage import Usage
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import steps as step_rows
@@ -16,10 +18,27 @@ from penstock.types import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """What the rows of an execution add up to: items by status, elements among them, tokens and money."""
+
+    recorded: Mapping[str, int]
+    nested: int
+    usage: Usage
+
+
+def sums_of(execution_no: int) -> Transaction[Sums]:
+    """Add up the rows of an execution."""
+    recorded = yield from item_rows.counts(execution_no)
+    nested = yield from item_rows.nested(execution_no)
+    return Sums(recorded, nested, (yield from step_rows.usage(execution_no)))
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """What ends: `total` items are known, `top_level` of them rows. `error` says why where no item does.
 
-    `total` is None where nobody runs the execution: then it is what the rows tell.
+    `total` is None where nobody runs the execution: then it is what the rows tell. `sums` are given by whoever holds
+    the lease and knows that nothing is written any more; otherwise they are added up on the way.
     """
 
     status: Status
@@ -28,20 +47,19 @@ class Ending:
     results: Json = None
     receipt: JsonObject | None = None
     error: ErrorInfo | None = None
+    sums: Sums | None = None
 
 
 def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | None]:
     """End an execution; None when its lease was lost or it is over already.
 
-    `completed` becomes `failed` when items failed and none succeeded.
+    `completed` becomes `failed` when items failed and none succeeded; of elements that did, nothing came out.
     """
-    recorded = yield from item_rows.counts(execution.no)
-    total = ending.total
-    if total is None:
-        total = (execution.total_items or 0) + (yield from item_rows.nested(execution.no))
-    usage = yield from step_rows.usage(execution.no)
+    sums = ending.sums or (yield from sums_of(execution.no))
+    recorded = dict(sums.recorded)
+    total = ending.total if ending.total is not None else (execution.total_items or 0) + sums.nested
     status, error = ending.status, ending.error
-    if status == Status.COMPLETED and recorded.get("failed") and not recorded.get("succeeded"):
+    if status == Status.COMPLETED and recorded.get("failed") and not (yield from item_rows.any_succeeded(execution.no)):
         status = Status.FAILED
     if status == Status.FAILED and error is None:
         first = yield from item_rows.first_failed(execution.no, 1)
@@ -51,7 +69,7 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
     if status != Status.COMPLETED:
         yield from item_rows.drop_unfinished(execution.no)
         recorded["cancelled"] = recorded.get("cancelled", 0) + recorded.pop("pending", 0)
-    summary = summary_of(recorded, usage, total)
+    summary = summary_of(recorded, sums.usage, total)
     return (
         yield from execution_rows.end(
             execution,

@@ -18,7 +18,7 @@ from typing import Any
 from penstock.clock import iso, now_ms
 from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions import paths
-from penstock.executions.ending import Ending, conclude
+from penstock.executions.ending import Ending, Sums, conclude, sums_of
 from penstock.executions.item import ItemRun, Outcome, Stopping, outcome_of
 from penstock.executions.job import Job
 from penstock.executions.journal import Holder, ItemRecord, Journal, LeaseLost, StepRecord
@@ -39,6 +39,7 @@ from penstock.types import Json, JsonObject
 logger = logging.getLogger(__name__)
 
 ABORT_SECONDS = 5.0
+MANY_ITEMS = 10_000
 JITTER = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
 
@@ -173,14 +174,10 @@ class Run:
     # Planning
 
     async def _seed(self) -> None:
-        def sums() -> Transaction[None]:
-            recorded = yield from item_rows.counts(self.execution.no)
-            tally.recorded.update({status: n for status, n in recorded.items() if status != "pending"})
-            tally.nested = yield from item_rows.nested(self.execution.no)
-            tally.usage = yield from step_rows.usage(self.execution.no)
-
-        tally = self.tally
-        await self._store.read(sums())
+        sums = await self._store.read(sums_of(self.execution.no))
+        recorded = {status: n for status, n in sums.recorded.items() if status != ItemStatus.PENDING}
+        self.tally.recorded.update(recorded)
+        self.tally.nested, self.tally.usage = sums.nested, sums.usage
 
     async def _plan_and_run(self) -> None:
         known_total = self.execution.total_items is not None
@@ -293,11 +290,18 @@ class Run:
             results=results,
             receipt=self._receipt() if reason == StopReason.CANCEL else None,
             error=self._error,
+            sums=await self._sums(),
         )
         ended = await patiently(self._store, lambda: conclude(self.execution, ending))
         if ended is None:
             raise LeaseLost
         return dataclasses.replace(ended, output=self.output) if self.job.single else ended
+
+    async def _sums(self) -> Sums | None:
+        """Of many items, added up before the transaction that ends the execution, which would hold up everybody."""
+        if self._tasks or self.tally.total < MANY_ITEMS:
+            return None
+        return await self._store.read(sums_of(self.execution.no))
 
     def _status(self, reason: StopReason | None) -> Status:
         if reason is not None:

@@ -129,6 +129,16 @@ def nested(execution_no: int) -> Transaction[int]:
     return int(rows[0]["n"])
 
 
+def any_succeeded(execution_no: int) -> Transaction[bool]:
+    """Whether a top-level item succeeded."""
+    rows = yield (
+        "select 1 from items where execution_no = $1 and length(path) = $2 and status = 'succeeded' limit 1",
+        execution_no,
+        paths.WIDTH,
+    )
+    return bool(rows)
+
+
 def drop_unfinished(execution_no: int) -> Transaction[None]:
     """Items that an ended execution never ran are cancelled."""
     yield (

@@ -483,3 +483,34 @@ async def test_deleting_goes_in_pieces_and_leaves_nothing(core: Core, monkeypatc
     assert await core.counts(kept) == {"succeeded": 1}
     with pytest.raises(NotFound):
         await core.service.delete(TENANT, execution.id)
+
+
+async def test_when_every_item_fails_its_elements_do_not_make_it_a_success(core: Core) -> None:
+    async def work(item: ItemRun) -> Json:
+        await item.fan_out([1, 2], ok, label=None, limit=2)
+        return await core.step(item, "last", lambda _: refuse())
+
+    execution = await core.run([0], work)
+    assert execution.status == Status.FAILED
+    assert execution.error is not None
+    assert execution.error.code == "refused"
+
+
+@pytest.mark.parametrize("many", [1, 10**9])
+async def test_sums_are_the_same_however_many_items_there_are(
+    core: Core, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr("penstock.executions.runner.MANY_ITEMS", many)
+
+    def spend(usage: Usage) -> Json:
+        usage.add(Usage(model_calls=1, cost_nanos=1_000_000))
+        return 1
+
+    async def work(item: ItemRun) -> Json:
+        await item.fan_out([1, 2], ok, label=None, limit=2)
+        return await core.step(item, "paid", lambda attempt: spend(attempt.usage) if item.ordinal else refuse())
+
+    execution = await core.run([0, 1, 2], work)
+    _, body = await core.service.progress(TENANT, execution.id)
+    assert (body["counts"]["succeeded"], body["counts"]["failed"], body["totalItems"]) == (8, 1, 9)
+    assert body["usage"]["costUsd"] == "0.0020"
