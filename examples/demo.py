@@ -93,7 +93,7 @@ class Demo:
 
     def show_results(self, handle: ExecutionHandle) -> None:
         items = list(handle.items("succeeded"))
-        chosen = items[1 :: max(1, len(items) // ROWS_SHOWN)][:ROWS_SHOWN]
+        chosen = items[:: max(1, len(items) // ROWS_SHOWN)][:ROWS_SHOWN]
         table(["product", "stars", "sentiment", "reason"], [_review_row(item) for item in chosen])
         agreeing = sum(1 for item in items if (item.output["sentiment"] == "good") == (item.input["stars"] >= 4))
         say(f"{len(chosen)} of {len(items)} results; the verdict agrees with the stars in {agreeing} of {len(items)}.")

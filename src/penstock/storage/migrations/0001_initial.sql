@@ -194,7 +194,11 @@ create unique index executions_by_id on executions (id);
 create index executions_by_project on executions (project_id, id);
 create index executions_by_status on executions (project_id, status, id);
 create index executions_by_subject on executions (project_id, subject_id, id);
+-- What the worker looks for four times a second: indexes of the few among the many.
 create index executions_open on executions (lane, no) where status in ('pending', 'running', 'paused');
+create index executions_by_deadline on executions (deadline_at) where status in ('pending', 'running', 'paused');
+create index executions_to_cancel on executions (lease_owner)
+  where status = 'running' and cancel_requested_at is not null;
 
 create table items (
   execution_no bigint not null,
@@ -236,6 +240,9 @@ create table steps (
 );
 create unique index steps_by_item on steps (execution_no, path, node, round, generation) where status <> 'aborted';
 create index steps_in_order on steps (execution_no, no);
+-- The steps of one item are found by steps_by_item and this together: aborted ones may repeat, so they are not in it.
+create index steps_aborted on steps (execution_no, path) where status = 'aborted';
+create index steps_unusual on steps (execution_no, no) where status <> 'succeeded';
 
 create table events (
   execution_no bigint not null,
