@@ -31,10 +31,16 @@ class FolderLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise _taken(folder, file) from None
-        file.seek(0)
-        file.truncate()
-        json.dump({"pid": os.getpid(), "url": url}, file)
-        file.flush()
+        try:
+            file.seek(0)
+            file.truncate()
+            json.dump({"pid": os.getpid(), "url": url}, file)
+            file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                file.close()
+            detail = f"{path} cannot be written: {error.strerror}. Make room on its disk, then start again."
+            raise Unavailable("store_full", detail) from error
         return cls(file)
 
     def release(self) -> None:

@@ -37,6 +37,7 @@ LOOK_SECONDS = 0.25
 class _Slot:
     """One execution that has a place here; `run` is None until it is claimed and its job is open."""
 
+    lane: Lane
     ended: asyncio.Future[Execution | None]
     task: asyncio.Task[None] | None = None
     run: Run | None = None
@@ -58,8 +59,9 @@ class Dispatcher:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _loop_task: asyncio.Task[None] | None = None
     _stopping: bool = False
-    _crowded: bool = False
-    """Something may be waiting for a place; otherwise a place that falls free is no reason to look at the store."""
+    _crowded: set[Lane] = field(default_factory=lambda: set(LANES))
+    """Lanes in which something may be waiting for a place. In the others, one that falls free is no reason to look at
+    the store, and what is submitted may start at once: it passes nobody."""
 
     def start(self) -> None:
         """Begin to look for work; what an earlier process left unfinished is taken up first."""
@@ -91,20 +93,22 @@ class Dispatcher:
         Returns the owner to claim it for in the same transaction, so that it starts without another look at the
         store. `begin` or `give_back` must follow.
         """
-        return self.owner if self.works and not self._stopping and self.places.take(lane) else None
+        if not self.works or self._stopping or lane in self._crowded:
+            return None
+        return self.owner if self.places.take(lane) else None
 
     def begin(self, execution: Execution) -> None:
         """Run an execution that was claimed with a reserved place."""
-        self._begin(execution.no, execution.lease_number, execution)
+        self._begin(execution.no, execution.lane, execution.lease_number, execution)
 
-    def give_back(self) -> None:
-        """Give up a reserved place."""
-        self.places.give_back()
+    def give_back(self, lane: Lane) -> None:
+        """Give up a place."""
+        self.places.give_back(lane)
         self._place_is_free()
 
-    def look_soon(self) -> None:
+    def look_soon(self, lane: Lane) -> None:
         """There is something to run that has no place yet."""
-        self._crowded = True
+        self._crowded.add(lane)
         self._wake.set()
 
     def _place_is_free(self) -> None:
@@ -132,8 +136,8 @@ class Dispatcher:
 
     # Starting and ending one
 
-    def _begin(self, no: int, lease_number: int, claimed: Execution | None = None) -> None:
-        slot = self._slots[no] = _Slot(asyncio.get_running_loop().create_future())
+    def _begin(self, no: int, lane: Lane, lease_number: int, claimed: Execution | None = None) -> None:
+        slot = self._slots[no] = _Slot(lane, asyncio.get_running_loop().create_future())
         slot.task = asyncio.create_task(self._attend(no, lease_number, slot, claimed), name=f"execution {no}")
 
     async def _attend(self, no: int, lease_number: int, slot: _Slot, claimed: Execution | None) -> None:
@@ -151,10 +155,9 @@ class Dispatcher:
             logger.error("execution number %d stays where it is: %s", no, error.detail)
         finally:
             del self._slots[no]
-            self.places.give_back()
             slot.ended.set_result(ended)
             self.signals.changed(no)
-            self._place_is_free()
+            self.give_back(slot.lane)
 
     async def _run(self, execution: Execution, slot: _Slot) -> Execution | None:
         try:
@@ -217,7 +220,6 @@ class Dispatcher:
             ending = Ending(Status.TIMEOUT, None, execution.total_items)
             await self.store.write(conclude(execution, ending))
             self.signals.changed(execution.no)
-        self._crowded = False
         for lane in LANES:
             await self._fill(lane)
 
@@ -230,7 +232,8 @@ class Dispatcher:
             for row in rows:
                 after = row["no"]
                 if after not in self._slots and self.places.take(lane):
-                    self._begin(after, row["lease_number"])
+                    self._begin(after, lane, row["lease_number"])
             if not rows:
+                self._crowded.discard(lane)
                 return
-        self._crowded = True
+        self._crowded.add(lane)

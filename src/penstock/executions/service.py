@@ -81,49 +81,52 @@ class ExecutionService:
         Raises `Unprocessable` for the same key with another request, `LimitReached` when too many are waiting.
         """
         inputs = None if submission.inputs is None else await _texts(submission.inputs)
-        await self._check_room(submission.tenant)
+        full = await self._is_full(submission.tenant)
         # What is written as claimed must be begun, so a caller who goes away in between may not stop it halfway.
-        starting = asyncio.create_task(self._start(submission, inputs))
+        starting = asyncio.create_task(self._start(submission, inputs, full=full))
         self._starting.add(starting)
         starting.add_done_callback(self._starting.discard)
         return await asyncio.shield(starting)
 
-    async def _start(self, submission: Submission, inputs: list[str] | None) -> Submitted:
+    async def _start(self, submission: Submission, inputs: list[str] | None, *, full: bool) -> Submitted:
         owner = self._dispatcher.reserve(submission.lane)
         begun = False
         try:
-            submitted = await self._store.write(self._accept(submission, inputs, owner))
+            submitted = await self._store.write(self._accept(submission, inputs, owner, full=full))
             begun = owner is not None and not submitted.replayed
         finally:
             if owner is not None and not begun:
-                self._dispatcher.give_back()
+                self._dispatcher.give_back(submission.lane)
         if begun:
             self._dispatcher.begin(submitted.execution)
         elif not submitted.replayed:
-            self._dispatcher.look_soon()
+            self._dispatcher.look_soon(submission.lane)
         return submitted
 
-    async def _check_room(self, tenant: Tenant) -> None:
+    async def _is_full(self, tenant: Tenant) -> bool:
         """A bound against floods, so it may be a second old: counting every time would cost more than it saves."""
         now = time.monotonic()
         counted_at, waiting = self._open.get(tenant.project_id, (0.0, 0))
         if now - counted_at > COUNT_FRESH_SECONDS:
             waiting = await self._store.read(execution_rows.count_open(tenant.project_id))
             self._open[tenant.project_id] = now, waiting
-        if waiting >= self._max_queued:
-            raise LimitReached(
-                "too_many_executions",
-                f"{self._max_queued:,} executions of this project are waiting or running; try again later.",
-                retry_after_seconds=5,
-            )
+        return waiting >= self._max_queued
 
-    def _accept(self, submission: Submission, inputs: list[str] | None, owner: str | None) -> Transaction[Submitted]:
+    def _accept(
+        self, submission: Submission, inputs: list[str] | None, owner: str | None, *, full: bool
+    ) -> Transaction[Submitted]:
         now = now_ms()
         project_id = submission.tenant.project_id
         if submission.idempotency_key is not None:
             found = yield from execution_rows.find_idempotent(project_id, submission.idempotency_key, now)
             if found is not None:
                 return Submitted((yield from _same_request(submission, *found)), replayed=True)
+        if full:
+            raise LimitReached(
+                "too_many_executions",
+                f"{self._max_queued:,} executions of this project are waiting or running; try again later.",
+                retry_after_seconds=5,
+            )
         execution_id = new_execution_id()
         execution = yield from execution_rows.insert(execution_id, submission, now)
         if inputs is not None:
@@ -273,7 +276,7 @@ class ExecutionService:
         """
         reopened = await self._store.write(self._reopen(tenant, execution_id, wanted))
         self._signals.changed(reopened.no)
-        self._dispatcher.look_soon()
+        self._dispatcher.look_soon(reopened.lane)
         return reopened
 
     def _reopen(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Transaction[Execution]:

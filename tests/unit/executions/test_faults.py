@@ -141,7 +141,7 @@ async def test_the_look_for_work_goes_on_after_a_fault(core: Core, monkeypatch: 
         yield
 
     monkeypatch.setattr("penstock.executions.dispatch.execution_rows.overdue", overdue)
-    core.dispatcher.look_soon()
+    core.dispatcher.look_soon("batch")
     await broken.wait()
     core.work = ok
     core.dispatcher.works = False
@@ -196,7 +196,7 @@ async def test_a_caller_who_goes_away_while_submitting_leaves_an_execution_that_
             bodies, _ = await core.service.page(TENANT, ExecutionFilter(), None, 10)
     ended = await core.service.wait(TENANT, bodies[0]["executionId"], 5)
     assert ended.status == Status.COMPLETED
-    assert core.dispatcher.places.free("interactive") == 8
+    assert core.dispatcher.places.taken == 0
 
 
 async def test_waiters_that_give_up_leave_nothing_behind(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,6 +30,15 @@ class FlowNode(Node[FlowNodeSettings]):
     title = "Flow"
     settings = FlowNodeSettings
     role = "flow"
+
+    def check(self, settings: FlowNodeSettings) -> Iterable[tuple[str, str]]:
+        for name, given in (
+            ("retry", settings.retry),
+            ("timeoutSeconds", settings.timeout_seconds),
+            ("until", settings.until),
+        ):
+            if given is not None:
+                yield name, "a flow node takes none: its steps are those of the nodes inside, which have their own"
 
     async def run(self, ctx: NodeContext, settings: FlowNodeSettings, inputs: JsonObject) -> Json:
         raise StepError("flow_not_walked", "A flow node is walked, not run.")
