@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from penstock.errors import LimitReached
 from penstock.executions.item import ItemRun
 from penstock.executions.model import Status
+from penstock.executions.service import ExecutionService
 from penstock.queue.local import Places
 from penstock.testing.core import TENANT, open_core
 from penstock.types import Json
@@ -48,3 +52,13 @@ async def test_a_new_execution_does_not_pass_those_that_wait(tmp_path: Path) -> 
         for execution in executions:
             assert (await core.service.wait(TENANT, execution.id, 20)).status == Status.COMPLETED
         assert order == list(range(6))
+
+
+async def test_a_full_queue_refuses_new_work_but_answers_a_repeated_request(tmp_path: Path) -> None:
+    async with open_core(tmp_path / "store.db", works=False) as core:
+        first = await core.submit([1], idempotency_key="k", request_hash="h")
+        core.service = ExecutionService(core.store, core.dispatcher, max_queued=1)
+        again = await core.submit([1], idempotency_key="k", request_hash="h")
+        assert again.id == first.id
+        with pytest.raises(LimitReached):
+            await core.submit([2])

@@ -181,3 +181,11 @@ def test_the_documents_schema_accepts_what_the_parser_accepts() -> None:
     assert validator.is_valid(document_json(load(GOOD).document))
     assert not validator.is_valid({"name": "f", "nodes": {"a": {"type": "nonsense"}}})
     assert not validator.is_valid({"name": "f"})
+
+
+def test_a_flow_node_refuses_settings_that_belong_to_the_nodes_inside() -> None:
+    found = faults("""
+        nodes:
+          call: {type: flow, flow: other, timeoutSeconds: 3, retry: {maxAttempts: 2}, inputs: {x: input.text}}
+    """)
+    assert {path for path, _, _ in found} == {"nodes.call.timeoutSeconds", "nodes.call.retry"}
