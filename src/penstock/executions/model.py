@@ -154,6 +154,8 @@ class Execution:
     lease_number: int
     output: str | None = None
     """JSON text of its only item's output, where the process that has just run it still holds it; never stored here."""
+    inputs: tuple[str, ...] | None = None
+    """JSON texts of its few inputs, where the process that has just accepted them starts it; never stored here."""
 
     def elapsed_ms(self, now: int) -> int:
         """Running time of all generations together."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import dataclasses
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ WAITING_LOOK_SECONDS = 1.0
 """How often it looks at one that waits for this process, which signals what it does; others may still cancel it."""
 COUNT_FRESH_SECONDS = 1.0
 PAGE = 500
+HANDED_ON = 16
+"""So many inputs go from the request to the run at hand; more are read page by page from where they are stored."""
 DELETED_AT_ONCE = 2000
 
 
@@ -135,6 +138,8 @@ class ExecutionService:
             yield from execution_rows.remember_idempotent(submission, execution_id, now)
         if owner is not None:
             execution = (yield from execution_rows.claim(execution.no, execution.lease_number, owner)) or execution
+            if inputs is not None and len(inputs) <= HANDED_ON:
+                execution = dataclasses.replace(execution, inputs=tuple(inputs))
         return Submitted(execution)
 
     # Looking

@@ -67,6 +67,10 @@ class FlowJob:
         return {name: row[name] for name in fields if row.get(name) is not None}
 
     async def _stored_inputs(self) -> AsyncIterator[list[Planned]]:
+        at_hand = self.execution.inputs
+        if at_hand is not None:
+            yield [Planned(number, loads(text), stored=True) for number, text in enumerate(at_hand)]
+            return
         after = -1
         while True:
             found = await self.store.read(item_rows.inputs_after(self.execution.no, after, PAGE))
