@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import dataclasses
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
