@@ -13,7 +13,7 @@ from penstock.cli.connect import Place
 from penstock.cli.follow import follow, result_format, show_handle, show_outcome
 from penstock.cli.output import note, plain, show_json, show_records, show_table
 from penstock.cli.session import PARTIAL, Session, session_command
-from penstock.client.objects import Execution, Item, LogEntry, Status
+from penstock.client.objects import Execution, Item, LogEntry, Status, Usage
 from penstock.client.progress import cost
 
 _STATUSES = click.Choice(["pending", "running", "paused", "completed", "failed", "cancelled", "timeout"])
@@ -177,14 +177,19 @@ def _one_line(entry: LogEntry) -> str:
     return msgspec.json.encode(entry).decode()
 
 
+def _spent(usage: Usage | None) -> str:
+    if usage is None or not usage.model_calls:
+        return ""
+    return f"{usage.input_tokens} + {usage.output_tokens} tokens, {cost(usage)}"
+
+
 def _log_line(entry: LogEntry) -> str:
     parts = [
         entry.at.astimezone().strftime("%H:%M:%S") if entry.at else "",
         entry.level,
         f"item {plain(entry.item_path)}" if entry.item_path else "",
-        plain(entry.node),
-        f"{entry.duration_ms:.0f} ms" if entry.duration_ms is not None else "",
-        plain(entry.message or entry.status),
+        plain(entry.message or f"{entry.node} {entry.status}"),
+        _spent(entry.usage),
         plain(entry.error.message) if entry.error else "",
     ]
     return "  ".join(part for part in parts if part)
