@@ -1,10 +1,15 @@
-"""Shared by every test: nothing of the developer's own environment leaks in."""
+"""Shared by every test: a store of its own, and nothing of the developer's environment."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+
+from penstock.storage.migrations import migrate
+from penstock.storage.sqlite import SqliteStore
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +22,12 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "GEMINI_API_KEY",
         }:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """A real store with the tables of this version."""
+    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
+    await migrate(store)
+    yield store
+    await store.close()

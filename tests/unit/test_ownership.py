@@ -52,7 +52,10 @@ def test_a_holder_that_is_killed_frees_the_folder(tmp_path: Path) -> None:
     with other_process(tmp_path) as holder:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-        FolderLock.take(tmp_path, None).release()
+        lock = FolderLock.take(tmp_path, None)
+        with pytest.raises(Conflict, match=f"Process {os.getpid()} "):
+            FolderLock.take(tmp_path, None)
+        lock.release()
 
 
 def test_released_it_can_be_taken_again_and_names_the_new_holder(tmp_path: Path) -> None:

@@ -24,14 +24,6 @@ CHOSEN = "a-key-chosen-by-the-operator"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
-    await migrate(store)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
 async def accounts(store: SqliteStore) -> AsyncIterator[Accounts]:
     accounts = Accounts(store)
     yield accounts

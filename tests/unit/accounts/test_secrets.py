@@ -7,27 +7,17 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from penstock.accounts.secrets import KEY_VARIABLE, SecretVault, load_master_key
 from penstock.errors import Invalid, NotFound, StepError, Unavailable
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.types import Tenant
 
 TENANT = Tenant("org", "project")
 KEY = bytes(range(32))
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
-    await migrate(store)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

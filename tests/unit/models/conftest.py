@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,6 @@ from penstock.models.usage import Usage
 from penstock.models.wire import Message, ModelRequest
 from penstock.net.client import GuardedClient
 from penstock.net.policy import EgressPolicy
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.testing.model_server import ModelServer
 from penstock.types import Tenant
@@ -43,14 +41,6 @@ def tenant() -> Tenant:
 @pytest.fixture
 def usage() -> Usage:
     return Usage()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "penstock.db")
-    await migrate(store)
-    yield store
-    await store.close()
 
 
 @pytest.fixture
