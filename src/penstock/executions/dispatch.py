@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,7 @@ class Dispatcher:
     owner: str = field(default_factory=new_id)
     _slots: dict[int, _Slot] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked: Counter[Lane] = field(default_factory=Counter)
     _loop_task: asyncio.Task[None] | None = None
     _stopping: bool = False
     _crowded: set[Lane] = field(default_factory=lambda: set(LANES))
@@ -109,6 +111,7 @@ class Dispatcher:
     def look_soon(self, lane: Lane) -> None:
         """There is something to run that has no place yet."""
         self._crowded.add(lane)
+        self._asked[lane] += 1
         self._wake.set()
 
     def _place_is_free(self) -> None:
@@ -226,6 +229,7 @@ class Dispatcher:
     async def _fill(self, lane: Lane) -> None:
         after = 0
         while free := self.places.free(lane):
+            asked = self._asked[lane]
             rows: list[Any] = await self.store.read(
                 execution_rows.next_waiting(lane, after, self.owner, free + len(self._slots))
             )
@@ -234,6 +238,8 @@ class Dispatcher:
                 if after not in self._slots and self.places.take(lane):
                     self._begin(after, lane, row["lease_number"])
             if not rows:
-                self._crowded.discard(lane)
+                # What was submitted while the store was read may be missing from the rows, and still waits.
+                if self._asked[lane] == asked:
+                    self._crowded.discard(lane)
                 return
         self._crowded.add(lane)
