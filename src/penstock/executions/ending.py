@@ -9,6 +9,7 @@ import msgspec
 
 from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.progress import summary_of
+from penstock.failpoints import reached
 from penstock.models.usage import Usage
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
@@ -70,17 +71,17 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
         yield from item_rows.drop_unfinished(execution.no)
         recorded["cancelled"] = recorded.get("cancelled", 0) + recorded.pop("pending", 0)
     summary = summary_of(recorded, sums.usage, total)
-    return (
-        yield from execution_rows.end(
-            execution,
-            status,
-            summary=summary,
-            error=error,
-            results=ending.results,
-            receipt=ending.receipt,
-            total_items=ending.top_level,
-        )
+    ended = yield from execution_rows.end(
+        execution,
+        status,
+        summary=summary,
+        error=error,
+        results=ending.results,
+        receipt=ending.receipt,
+        total_items=ending.top_level,
     )
+    reached("end.in_transaction")
+    return ended
 
 
 _REASONS = {

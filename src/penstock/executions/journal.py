@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from penstock.errors import Unavailable
+from penstock.failpoints import reached
 from penstock.models.usage import Usage
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
@@ -193,6 +194,7 @@ class Journal:
 
     async def _flush(self, entries: list[_Entry]) -> None:
         contributions = _by_execution(entries)
+        reached("journal.before_write")
         started = perf_counter()
         while True:
             try:
@@ -216,6 +218,7 @@ class Journal:
                 logger.exception("execution number %d: a record cannot be stored", entries[0].holder.execution_no)
                 self._refuse(entries, error)
                 return
+        reached("journal.after_commit")
         self.trouble = None
         if self._observe is not None:
             self._observe(_flush_of(contributions, perf_counter() - started))
@@ -272,3 +275,4 @@ def _write(contributions: list[_Contribution]) -> Transaction[None]:
         yield step_rows.insert_many(step_values)
     if item_values:
         yield item_rows.finish_many(item_values)
+    reached("journal.in_transaction")

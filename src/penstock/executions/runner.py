@@ -27,6 +27,7 @@ from penstock.executions.model import ErrorInfo, Execution, ItemStatus, Planned,
 from penstock.executions.patience import patiently
 from penstock.executions.progress import Tally
 from penstock.executions.signals import Signals
+from penstock.failpoints import reached
 from penstock.models.usage import usd_from_nanos
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
@@ -87,7 +88,9 @@ class Run:
         )
         try:
             if self.resumed:
+                reached("recovery.claimed")
                 await self._seed()
+                reached("recovery.seeded")
             self._planner = asyncio.create_task(self._plan_and_run(), name=f"plan {self.execution.id}")
             if self.stopping not in (None, StopReason.PARK):
                 self._planner.cancel()
@@ -295,6 +298,7 @@ class Run:
         ended = await patiently(self._store, lambda: conclude(self.execution, ending))
         if ended is None:
             raise LeaseLost
+        reached("end.after_commit")
         return dataclasses.replace(ended, output=self.output) if self.job.single else ended
 
     async def _sums(self) -> Sums | None:

@@ -33,6 +33,7 @@ from penstock.executions.progress import (
     progress_body,
     waiting_snapshot,
 )
+from penstock.failpoints import reached
 from penstock.ids import new_execution_id
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
@@ -95,6 +96,7 @@ class ExecutionService:
         begun = False
         try:
             submitted = await self._store.write(self._accept(submission, inputs, owner, full=full))
+            reached("submit.after_commit")
             begun = owner is not None and not submitted.replayed
         finally:
             if owner is not None and not begun:
@@ -139,6 +141,7 @@ class ExecutionService:
             execution = (yield from execution_rows.claim(execution.no, execution.lease_number, owner)) or execution
             if inputs is not None and len(inputs) <= HANDED_ON:
                 execution = dataclasses.replace(execution, inputs=tuple(inputs))
+        reached("submit.in_transaction")
         return Submitted(execution)
 
     # Looking
