@@ -12,10 +12,10 @@ import msgspec
 from penstock.clock import iso, now_ms
 from penstock.executions import paths
 from penstock.executions.model import Execution, Status
+from penstock.executions.results import results_of
 from penstock.models.usage import usd_from_nanos
 from penstock.server.answers import maybe_iso
 from penstock.server.auth import Call
-from penstock.server.results import results_of
 from penstock.storage import items as item_rows
 from penstock.storage import timings
 from penstock.types import Json, JsonObject
@@ -50,7 +50,7 @@ async def progress(call: Call, execution_id: str) -> tuple[Execution, dict[str, 
     execution, body = await call.engine.executions.progress(call.tenant, execution_id)
     body["links"] = links(call, execution.id)
     if execution.status == Status.COMPLETED:
-        results = results_of(call.engine, call.tenant, execution)
+        results = results_of(call.engine.executions, call.tenant, execution)
         body["results"] = await results.inline(call.running.settings.limits.max_inline_results_bytes)
     if execution.status.terminal and body["partial"]:
         failed = await call.engine.store.read(item_rows.first_failed(execution.no, SHOWN_ERRORS))

@@ -20,12 +20,12 @@ from starlette.responses import Response, StreamingResponse
 
 from penstock.errors import Problem, Unavailable
 from penstock.executions.model import Execution, Status, Submitted
+from penstock.executions.results import results_of
 from penstock.server.answers import answer
 from penstock.server.auth import Call
 from penstock.server.bodies import JSON
 from penstock.server.execution_answers import handle, links, server_timing
 from penstock.server.problems import problem_response
-from penstock.server.results import results_of
 from penstock.server.waiting import ServerStopping, wait_for_end
 
 RESTART_SECONDS = 5
@@ -82,7 +82,7 @@ async def _results(call: Call, execution: Execution, headers: dict[str, str]) ->
     summary: Any = execution.summary
     if summary is not None and summary["counts"]["failed"]:
         headers["Execution-Partial"] = "true"
-    results = results_of(call.engine, call.tenant, execution)
+    results = results_of(call.engine.executions, call.tenant, execution)
     few = await results.inline(call.running.settings.limits.max_inline_results_bytes)
     if few is not None:
         return Response(bytes(few), headers=headers, media_type=JSON)

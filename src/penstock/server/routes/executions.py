@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from penstock.clock import parse_iso
 from penstock.errors import FieldError, Invalid, NotFound
 from penstock.executions.model import Execution, ExecutionFilter, ItemStatus, RetryRequest, Status
+from penstock.executions.results import results_of
 from penstock.executions.service import LogFilter
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
@@ -22,7 +23,6 @@ from penstock.server.describe import MAX_PAGE, TEXT, Cursor, Limit, content, doc
 from penstock.server.execution_answers import entity_tag, item_bodies, links, log_line, progress, retry_after
 from penstock.server.execution_schemas import SCHEMAS as ANSWERS
 from penstock.server.execution_schemas import Cancelled, Item, LogLine, Progress
-from penstock.server.results import results_of
 from penstock.server.waiting import ServerStopping, wait_for_end
 
 router = APIRouter()
@@ -142,7 +142,7 @@ async def get_results(call: Reads, execution_id: ExecutionId) -> Response:
     that has no output. 409 while it is not over.
     """
     execution = await call.engine.executions.get(call.tenant, execution_id)
-    results = results_of(call.engine, call.tenant, execution)
+    results = results_of(call.engine.executions, call.tenant, execution)
     media = _accepted(call, ("application/json", NDJSON, CSV))
     pieces = {NDJSON: results.as_lines, CSV: results.as_csv}.get(media, results.as_json)()
     first = await anext(pieces, b"")

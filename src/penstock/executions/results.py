@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from penstock.engine import Engine
 from penstock.errors import Conflict
 from penstock.executions.model import Execution, ItemStatus
+from penstock.executions.service import ExecutionService
 from penstock.types import Tenant
 
 NULL = b"null"
@@ -26,7 +26,7 @@ NULL = b"null"
 class Results:
     """Where the results of one execution are found. `labels` say which elements count, from the outermost split in."""
 
-    engine: Engine
+    executions: ExecutionService
     tenant: Tenant
     execution: Execution
     single: bool
@@ -45,7 +45,7 @@ class Results:
     async def pages(self) -> AsyncIterator[Sequence[bytes]]:
         """Outputs as JSON texts, page after page."""
         reader = _Reader(self.labels)
-        async for rows in self.engine.executions.outputs(self.tenant, self.execution):
+        async for rows in self.executions.outputs(self.tenant, self.execution):
             found = [text for row in rows for text in reader.next(row)]
             if found:
                 yield found
@@ -96,7 +96,7 @@ class Results:
             yield _csv_lines([[cells.get(name, "") for name in columns] for cells in map(_cells, page)])
 
 
-def results_of(engine: Engine, tenant: Tenant, execution: Execution) -> Results:
+def results_of(executions: ExecutionService, tenant: Tenant, execution: Execution) -> Results:
     """The results of an execution that is over, also of one that did not complete.
 
     Raises `Conflict` while it is not over.
@@ -105,7 +105,7 @@ def results_of(engine: Engine, tenant: Tenant, execution: Execution) -> Results:
         raise Conflict("execution_not_over", f"The execution is {execution.status.value}: no results yet.")
     elements: Any = execution.spec.get("elements")
     single = bool(execution.spec.get("single")) and not elements
-    return Results(engine, tenant, execution, single, tuple(elements or ()))
+    return Results(executions, tenant, execution, single, tuple(elements or ()))
 
 
 class _Reader:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from penstock.executions import paths
-from penstock.server.results import _cells, _csv_lines, _Reader
+from penstock.executions.results import _cells, _csv_lines, _Reader
 
 DONE = "succeeded"
 
