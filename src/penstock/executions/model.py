@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from penstock.errors import Conflict
+from penstock.models.usage import NOTHING, Amounts
 from penstock.queue.local import Lane
 from penstock.types import Json, JsonObject, Tenant
 
@@ -31,9 +32,10 @@ class Status(StrEnum):
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMEOUT})
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.RUNNING, Status.CANCELLED, Status.TIMEOUT}),
+    Status.PENDING: frozenset({Status.RUNNING, Status.PAUSED, Status.CANCELLED, Status.TIMEOUT}),
     Status.RUNNING: frozenset({Status.PAUSED, *TERMINAL}),
-    Status.PAUSED: frozenset({Status.RUNNING, Status.CANCELLED, Status.TIMEOUT}),
+    # While it is paused its deadline stands still; resumed, it waits for a place again.
+    Status.PAUSED: frozenset({Status.PENDING, Status.CANCELLED}),
     # A terminal status never changes again, except that a retry reopens the same execution.
     Status.COMPLETED: frozenset({Status.PENDING}),
     Status.FAILED: frozenset({Status.PENDING}),
@@ -77,6 +79,21 @@ class MaxFailed(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 ErrorPolicy = Literal["continue", "failFast"] | MaxFailed
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution may consume in all, retries included; None does not limit that."""
+
+    nanos: int | None = None
+    tokens: int | None = None
+    ecu_micros: int | None = None
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why an execution is paused: a stable word, and a sentence."""
+
+    code: str
+    message: str
+
+
 class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """How one execution is to be run."""
 
@@ -84,6 +101,7 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     on_item_error: ErrorPolicy = "continue"
     chosen_only: bool = False
     """A retry of chosen items: those that were never begun stay as they are."""
+    budget: Budget | None = None
 
     def failures_allowed(self, total: int | None) -> int | None:
         """How many items may fail before the execution does; None: any number."""
@@ -152,6 +170,14 @@ class Execution:
     error: ErrorInfo | None
     lease_owner: str | None
     lease_number: int
+    webhook_url: str | None = None
+    pause_requested_at: int | None = None
+    paused_at: int | None = None
+    pause_reason: Reason | None = None
+    held: Amounts = NOTHING
+    """Worst cases of its calls in flight, where a budget limits it."""
+    lost: Amounts = NOTHING
+    """Worst cases of its calls whose end nobody learnt; a budget counts them as spent."""
     output: str | None = None
     """JSON text of its only item's output, where the process that has just run it still holds it; never stored here."""
     inputs: tuple[str, ...] | None = None
@@ -164,12 +190,17 @@ class Execution:
         return self.prior_elapsed_ms + (self.finished_at or now) - self.period_started_at
 
 
+Alongside = Callable[[str], Generator[Any, list[Any], None]]
+"""Makes a transaction (see `storage.store`) for the id of an execution."""
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A request to run something.
 
     `inputs` are the items when the caller sends them; None when the job finds them itself (a data set).
-    `deadline_ms` counts from the submission.
+    `deadline_ms` counts from the submission. `alongside` is given the execution's id and is written in the transaction
+    that accepts it: either both are kept or neither, and what it raises refuses the submission.
     """
 
     tenant: Tenant
@@ -187,6 +218,7 @@ class Submission:
     idempotency_key: str | None = None
     request_hash: str = ""
     created_by: str | None = None
+    alongside: Alongside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +241,16 @@ class RetryRequest:
     error_codes: tuple[str, ...] = ()
     version: int | None = None
     spec: JsonObject | None = None
+    idempotency_key: str | None = None
+    request_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRequest:
+    """How a paused execution goes on; None leaves that as it was. `budget` is what it may consume in all."""
+
+    concurrency: int | None = None
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,8 @@ class ExecutionService:
             yield from item_rows.insert_pending(execution.no, 0, inputs)
         if submission.idempotency_key is not None:
             yield from execution_rows.remember_idempotent(submission, execution_id, now)
+        if submission.alongside is not None:
+            yield from submission.alongside(execution_id)
         if owner is not None:
             execution = (yield from execution_rows.claim(execution.no, execution.lease_number, owner)) or execution
             if inputs is not None and len(inputs) <= HANDED_ON:

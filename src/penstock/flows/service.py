@@ -74,7 +74,11 @@ class FlowService:
         self._limits = limits
 
     async def start(self, tenant: Tenant, flow: str, request: RunRequest) -> Submitted:
-        """Check a request and submit it.
+        """Check a request and submit it. Raises what `submission` does, and what `ExecutionService.submit` does."""
+        return await self._executions.submit(await self.submission(tenant, flow, request))
+
+    async def submission(self, tenant: Tenant, flow: str, request: RunRequest) -> Submission:
+        """Check a request; what it asks for, ready to be submitted. Nothing has started yet.
 
         Raises `NotFound` for an unknown flow, version or data set, `Invalid` naming each input field that is wrong.
         """
@@ -96,24 +100,22 @@ class FlowService:
             spec["single"] = False
             if saved.graph.source is not None:
                 spec["input"] = self._shared_input(saved.graph, request)
-        return await self._executions.submit(
-            Submission(
-                tenant=tenant,
-                kind=KIND,
-                subject_id=saved.record.id,
-                subject_name=saved.record.name,
-                subject_version=saved.version,
-                lane=request.lane,
-                spec=spec,
-                options=self._options(saved.graph, request),
-                deadline_ms=self._deadline_ms(saved.graph, request),
-                inputs=inputs,
-                total_items=total,
-                metadata=request.metadata,
-                idempotency_key=request.idempotency_key,
-                request_hash=request.request_hash,
-                created_by=request.created_by,
-            )
+        return Submission(
+            tenant=tenant,
+            kind=KIND,
+            subject_id=saved.record.id,
+            subject_name=saved.record.name,
+            subject_version=saved.version,
+            lane=request.lane,
+            spec=spec,
+            options=self._options(saved.graph, request),
+            deadline_ms=self._deadline_ms(saved.graph, request),
+            inputs=inputs,
+            total_items=total,
+            metadata=request.metadata,
+            idempotency_key=request.idempotency_key,
+            request_hash=request.request_hash,
+            created_by=request.created_by,
         )
 
     async def retry(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Execution:

@@ -8,15 +8,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 from starlette.responses import Response
 
 from penstock.errors import FieldError, Invalid, TooLarge
-from penstock.executions.model import ErrorPolicy, MaxFailed, Submitted
-from penstock.flows.definition import MaxFailedPolicy
+from penstock.executions.model import Submitted
 from penstock.flows.library import SavedFlow
-from penstock.flows.nodes.dataset_source import DatasetSource, DatasetSourceSettings, SelectionSettings
+from penstock.flows.requests import RunWork
 from penstock.flows.service import RunRequest
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import JSON, NDJSON, expect_type, read_lines, validated
@@ -38,22 +36,11 @@ NOT_YET = ("webhook", "budget")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class RunBody(BaseModel):
+class RunBody(RunWork):
     """A run over many inputs, or over the rows of a data set. What is left out takes the flow's own settings."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-    inputs: list[Any] | None = Field(None, min_length=1, description="One item each.")
-    dataset: str | None = Field(None, min_length=1, description="Id or name; each row is an item.")
-    selection: SelectionSettings | None = Field(None, description="Which rows: `ids`, `first`, `random` or `percent`.")
-    filter: str | None = Field(None, max_length=20_000, description="An expression over a row's columns.")
     mode: Literal["sync", "async"] = "async"
     wait: float | None = Field(None, ge=0, le=3600, description="Seconds to wait for the end.")
-    version: int | None = Field(None, ge=1, le=2**31 - 1, description="The deployed one by default.")
-    concurrency: int | None = Field(None, ge=1)
-    deadline_seconds: float | None = Field(None, gt=0)
-    on_item_error: Literal["continue", "failFast"] | MaxFailedPolicy | None = None
-    metadata: dict[str, Any] | None = Field(None, description="Kept with the execution.")
 
 
 SCHEMAS = (RunBody,)
@@ -146,21 +133,15 @@ async def run(call: Runs, flow: Named) -> Response:
     preferences = _preferences(call)
     found = await call.engine.library.get(call.tenant, flow)
     body, payload = await _run_body(call)
+    asked = body.request()
     saved = await call.engine.library.saved(call.tenant, found.id, body.version)
     if body.wait is not None:
         preferences = Preferences(wait_seconds=body.wait)
     elif body.mode == "async" and preferences.wait_seconds is None:
         preferences = Preferences(respond_async=True)
     patience, deadline = _patience(preferences, saved, call.running.settings.limits)
-    request = RunRequest(
-        inputs=body.inputs,
-        rows=_rows(body),
-        lane="interactive" if patience > 0 else "batch",
-        version=body.version,
-        concurrency=body.concurrency,
-        deadline_seconds=body.deadline_seconds or deadline,
-        on_item_error=_policy(body),
-        metadata=body.metadata,
+    request = replace(
+        asked, lane="interactive" if patience > 0 else "batch", deadline_seconds=asked.deadline_seconds or deadline
     )
     submitted = await _start(call, saved, request, payload)
     return await outcome(call, submitted, patience, _applied(_preferences(call)))
@@ -226,29 +207,7 @@ async def _run_body(call: Call) -> tuple[RunBody, Any]:
     for key in NOT_YET:
         if key in payload:
             raise _not_yet(key, key)
-    body = validated(RunBody, payload)
-    if body.inputs is not None and body.dataset is not None:
-        raise Invalid("inputs_given_twice", "Send either `inputs` or `dataset`, not both.")
-    if body.dataset is None and (body.selection is not None or body.filter is not None):
-        raise Invalid("dataset_missing", "`selection` and `filter` choose rows of a `dataset`; name it.")
-    return body, payload
-
-
-def _rows(body: RunBody) -> DatasetSourceSettings | None:
-    if body.dataset is None:
-        return None
-    settings = DatasetSourceSettings(
-        dataset=body.dataset, filter=body.filter, selection=body.selection or SelectionSettings()
-    )
-    faults = tuple(FieldError(path, message) for path, message in DatasetSource().check(settings))
-    if faults:
-        raise Invalid("selection_invalid", f"{faults[0].path}: {faults[0].message}", errors=faults)
-    return settings
-
-
-def _policy(body: RunBody) -> ErrorPolicy | None:
-    policy = body.on_item_error
-    return MaxFailed(policy.max_failed) if isinstance(policy, MaxFailedPolicy) else policy
+    return validated(RunBody, payload), payload
 
 
 def _not_yet(what: str, where: str) -> Invalid:
