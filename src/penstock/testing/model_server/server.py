@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import BinaryIO, cast
 
@@ -14,7 +15,7 @@ import httptools
 import msgspec
 
 from penstock.clock import now_ms
-from penstock.models.providers.scripted import reply
+from penstock.models.providers.scripted import count_tokens, reply
 from penstock.testing.model_server.script import Rule, Script, ScriptFile, read_script
 from penstock.testing.model_server.wire import Asked, read_call
 
@@ -22,6 +23,16 @@ MAX_REMEMBERED_CALLS = 100_000
 _MAX_PROMPT_CHARS = 2_000
 _DEFAULT = Rule()
 _encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One call as it came in: the `number`-th, at this time in milliseconds since 1970."""
+
+    asked: Asked
+    key: str | None
+    number: int
+    at: int
 
 
 class State:
@@ -47,17 +58,20 @@ class State:
         self.statuses: Counter[int] = Counter()
         self.calls: deque[bytes] = deque(maxlen=MAX_REMEMBERED_CALLS)
 
-    def record(self, number: int, asked: Asked, key: str | None, status: int, behaviour: str) -> None:
+    def record(self, call: Received, status: int, behaviour: str, output_tokens: int = 0) -> None:
         """Write a call down, before its answer leaves: the log is never behind what a client has seen."""
         line = _encode(
             {
-                "n": number,
+                "n": call.number,
+                "receivedAt": call.at,
                 "at": now_ms(),
-                "model": asked.model,
-                "prompt": asked.last[:_MAX_PROMPT_CHARS],
-                "idempotencyKey": key,
+                "model": call.asked.model,
+                "prompt": call.asked.last[:_MAX_PROMPT_CHARS],
+                "idempotencyKey": call.key,
                 "status": status,
                 "behaviour": behaviour,
+                "inputTokens": call.asked.prompt_tokens,
+                "outputTokens": output_tokens,
             }
         )
         self.calls.append(line)
@@ -149,33 +163,36 @@ class Connection(asyncio.Protocol):
         state.most_in_flight = max(state.most_in_flight, state.in_flight)
         rule = state.script.rule(asked.model, asked.last) or _DEFAULT
         delay = state.delay_seconds + rule.delay_ms / 1000
+        call = Received(asked, key, state.number, now_ms())
         loop = asyncio.get_running_loop()
         if rule.behaviour == "hang":
-            state.record(state.number, asked, key, 0, rule.behaviour)
+            state.record(call, 0, rule.behaviour)
             # A handle that never fires in a test's life: closing the connection is what ends it.
             self._timer = loop.call_later(86_400, self._leave)
         elif delay:
-            self._timer = loop.call_later(delay, self._answer, asked, rule, key, state.number)
+            self._timer = loop.call_later(delay, self._answer, call, rule)
         else:
-            self._answer(asked, rule, key, state.number)
+            self._answer(call, rule)
 
     def _leave(self) -> None:
         self._timer = None
         self._state.in_flight -= 1
 
-    def _answer(self, asked: Asked, rule: Rule, key: str | None, number: int) -> None:
+    def _answer(self, call: Received, rule: Rule) -> None:
         self._leave()
-        self._state.record(number, asked, key, rule.status, rule.behaviour)
+        asked = call.asked
         if rule.status != 200:
+            self._state.record(call, rule.status, rule.behaviour)
             headers = dict(rule.headers)
             if rule.retry_after_seconds is not None:
                 headers["Retry-After"] = f"{rule.retry_after_seconds:g}"
             self._send(rule.status, _encode({"error": {"message": rule.error, "type": "scripted"}}), headers)
             return
-        text = rule.says(asked.model, asked.last, number)
+        text = rule.says(asked.model, asked.last, call.number)
         if text is None:
             text = reply(asked.model, asked.last, asked.schema)
-        body = asked.write(asked, text, rule.finish_reason, number)
+        body = asked.write(asked, text, rule.finish_reason, call.number)
+        self._state.record(call, 200, rule.behaviour, count_tokens(text))
         if rule.behaviour == "rubbish":
             self._send(200, b"<html>this is not what you think it is", rule.headers)
         elif rule.behaviour == "cut":
