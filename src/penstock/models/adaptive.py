@@ -5,26 +5,32 @@ start). The first 429 ends that: the limit becomes 0.8 of itself, and again for 
 after the last cut, so that the many 429s of one burst count once. After a cut it stays for a cool-down, and then grows
 by a tenth a round. After a Retry-After nobody calls the endpoint until it is over. (The scheme is the congestion
 control of TCP, RFC 5681, with a gentler cut.)
+
+Those who wait for a place are served fairly by tenant (see `queue.fairness`); what a call costs is how long it held
+its place, since places are what there is too little of.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from penstock.errors import StepError
+from penstock.queue.fairness import Claim, FairQueue
 
 START = 20
 CAP = 2_000
 CUT = 0.8
 COOL_DOWN_SECONDS = 10.0
+ANYBODY = Claim("")
+_SMOOTHING = 0.1
+_LEAST_SECONDS = 0.001
 
 
 class AdaptiveLimiter:
-    """The places of one endpoint. Belongs to one event loop; waiters are served in order.
+    """The places of one endpoint. Belongs to one event loop; waiters are served fairly, in order within a tenant.
 
     Between calls nobody holds a place: whoever backs off lets go first.
     """
@@ -34,7 +40,8 @@ class AdaptiveLimiter:
         self.in_flight = 0
         self._cap = cap
         self._clock = clock
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: FairQueue[asyncio.Future[float]] = FairQueue()
+        self._usual_seconds = 1.0
         self._slow_start = True
         self._cuts = 0
         self._answered = 0
@@ -54,10 +61,10 @@ class AdaptiveLimiter:
         return max(0.0, self._closed_until - self._clock())
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Hold a place for one call; learns from how the call ends."""
-        await self._acquire()
-        cuts = self._cuts
+    async def place(self, claim: Claim = ANYBODY) -> AsyncIterator[None]:
+        """Hold a place for one call in somebody's name; learns from how the call ends."""
+        expected = await self._acquire(claim)
+        cuts, started = self._cuts, self._clock()
         try:
             yield
         except StepError as error:
@@ -68,35 +75,46 @@ class AdaptiveLimiter:
             self._grow()
         finally:
             self.in_flight -= 1
+            self._paid(claim, expected, self._clock() - started)
             self._admit()
 
-    async def _acquire(self) -> None:
+    async def _acquire(self, claim: Claim) -> float | None:
+        """Take a place. Returns the cost it was given for; None when nobody had to wait for it."""
         if not self._waiters and self.in_flight < self.limit and not self.closed_seconds:
             self.in_flight += 1
-            return
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+            return None
+        waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiters.push(claim, waiter, self._usual_seconds)
         self._admit()
         try:
-            await waiter
+            return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
                 # The place was handed over in the same turn of the loop in which the wait was given up.
                 self.in_flight -= 1
+                self._waiters.correct(claim, -waiter.result())
                 self._admit()
             raise
 
+    def _paid(self, claim: Claim, expected: float | None, seconds: float) -> None:
+        """A place that others waited for was held so long, and not as long as was expected."""
+        self._usual_seconds += _SMOOTHING * (max(seconds, _LEAST_SECONDS) - self._usual_seconds)
+        if expected is not None:
+            self._waiters.correct(claim, seconds - expected)
+
     def _admit(self) -> None:
-        """Give free places to those who wait longest."""
+        """Give free places to those whose turn it is."""
         closed = self.closed_seconds
         if closed:
             self._open_later(closed)
             return
         while self._waiters and self.in_flight < self.limit:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
+            claim, waiter, expected = self._waiters.pop()
+            if waiter.done():
+                self._waiters.correct(claim, -expected)
+            else:
                 self.in_flight += 1
-                waiter.set_result(None)
+                waiter.set_result(expected)
         if self._waiters or self.in_flight >= self.limit:
             self._was_full = True
 

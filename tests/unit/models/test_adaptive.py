@@ -8,6 +8,7 @@ import pytest
 
 from penstock.errors import StepError
 from penstock.models.adaptive import COOL_DOWN_SECONDS, AdaptiveLimiter
+from penstock.queue.fairness import Claim
 
 
 class Clock:
@@ -192,3 +193,45 @@ async def test_a_cancelled_call_gives_its_place_back(clock: Clock) -> None:
     await calls.answer_all()
     await second
     assert limiter.idle
+
+
+async def test_a_few_calls_of_one_tenant_do_not_wait_for_the_many_of_another(clock: Clock) -> None:
+    limiter = AdaptiveLimiter(start=1, cap=1, clock=clock)
+    served: list[str] = []
+
+    async def call(key: str) -> None:
+        async with limiter.place(Claim(key)):
+            served.append(key)
+            await asyncio.sleep(0)
+
+    calls = [call("many") for _ in range(500)] + [call("few") for _ in range(5)]
+    await asyncio.gather(*calls)
+    assert served[:11].count("few") == 5
+
+
+async def test_who_holds_places_longer_gets_them_less_often(clock: Clock) -> None:
+    limiter = AdaptiveLimiter(start=1, cap=1, clock=clock)
+    served: list[str] = []
+
+    async def call(key: str, seconds: float) -> None:
+        async with limiter.place(Claim(key)):
+            served.append(key)
+            clock.now += seconds
+
+    calls = [call(key, seconds) for _ in range(200) for key, seconds in (("slow", 4.0), ("quick", 1.0))]
+    await asyncio.gather(*calls)
+    assert served[40:140].count("slow") in range(17, 24)
+
+
+async def test_callers_who_wait_go_before_the_batch_and_do_not_shut_it_out(clock: Clock) -> None:
+    limiter = AdaptiveLimiter(start=1, cap=1, clock=clock)
+    served: list[str] = []
+
+    async def call(claim: Claim) -> None:
+        async with limiter.place(claim):
+            served.append(claim.lane)
+            await asyncio.sleep(0)
+
+    batch, waiting = Claim("a"), Claim("a", "interactive")
+    await asyncio.gather(*(call(claim) for claim in [batch] * 50 + [waiting] * 50))
+    assert served[1:51].count("interactive") == 40
