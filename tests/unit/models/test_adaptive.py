@@ -216,6 +216,7 @@ async def test_who_holds_places_longer_gets_them_less_often(clock: Clock) -> Non
     async def call(key: str, seconds: float) -> None:
         async with limiter.place(Claim(key)):
             served.append(key)
+            await asyncio.sleep(0)
             clock.now += seconds
 
     calls = [call(key, seconds) for _ in range(200) for key, seconds in (("slow", 4.0), ("quick", 1.0))]
