@@ -16,6 +16,8 @@ ENTRIES = {
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
     "models": Entry("penstock.cli.models:models", "List, add and test models."),
+    "backup": Entry("penstock.cli.backup:backup", "Copy the store to a file, also while it is in use."),
+    "restore": Entry("penstock.cli.backup:restore", "Bring a backup back into a data folder."),
     "doctor": Entry("penstock.cli.doctor:doctor", "Say what is installed, set, and healthy."),
 }
 
