@@ -43,6 +43,7 @@ class _Slot:
     task: asyncio.Task[None] | None = None
     run: Run | None = None
     cancel: bool = False
+    pause: bool = False
 
 
 @dataclass(slots=True)
@@ -137,6 +138,15 @@ class Dispatcher:
         if slot.run is not None:
             slot.run.stop(StopReason.CANCEL)
 
+    def pause(self, execution_no: int) -> None:
+        """Set an execution aside that this process owns or is about to start; without effect for others."""
+        slot = self._slots.get(execution_no)
+        if slot is None:
+            return
+        slot.pause = True
+        if slot.run is not None and slot.run.stopping is None:
+            slot.run.pause()
+
     # Starting and ending one
 
     def _begin(self, no: int, lane: Lane, lease_number: int, claimed: Execution | None = None) -> None:
@@ -172,6 +182,8 @@ class Dispatcher:
             slot.run = Run(execution, job, self.store, self.journal, self.signals)
             if slot.cancel or execution.cancel_requested_at is not None:
                 slot.run.stop(StopReason.CANCEL)
+            elif slot.pause or execution.pause_requested_at is not None:
+                slot.run.pause()
             elif self._stopping:
                 slot.run.stop(StopReason.PARK)
             return await slot.run.run()
@@ -217,8 +229,8 @@ class Dispatcher:
             self._wake.clear()
 
     async def _look(self) -> None:
-        for no in await self.store.read(execution_rows.cancel_requested(self.owner)):
-            self.cancel(no)
+        for row in await self.store.read(execution_rows.to_stop(self.owner)):
+            (self.cancel if row["cancel"] else self.pause)(row["no"])
         for execution in await self.store.read(execution_rows.overdue(now_ms(), 100)):
             ending = Ending(Status.TIMEOUT, None, execution.total_items)
             await self.store.write(conclude(execution, ending))

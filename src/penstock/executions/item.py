@@ -13,10 +13,12 @@ import msgspec
 from penstock.clock import now_ms
 from penstock.errors import LimitReached, Problem, StepError, Unavailable
 from penstock.executions import paths
+from penstock.executions.budget import StepMeter
 from penstock.executions.journal import ItemRecord, LeaseLost, StepRecord
 from penstock.executions.model import ErrorInfo, ItemStatus
 from penstock.executions.retries import RetryPolicy
-from penstock.models.usage import Usage
+from penstock.models.meter import Meter
+from penstock.models.usage import NOTHING, Usage
 from penstock.storage.executions import dumps, loads
 from penstock.storage.steps import RecordedStep
 from penstock.types import Json
@@ -28,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_RETRY = RetryPolicy()
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+STORE_RETRY_SECONDS = 1.0
+_STORE_TROUBLE = frozenset({"store_full", "store_read_only", "store_unreachable", "store_error"})
+"""Troubles of the store that pass, or that people put right while work waits."""
 
 
 class ItemFailed(Exception):
@@ -53,11 +58,15 @@ class StepPolicy:
 
 @dataclass(slots=True)
 class Attempt:
-    """What a step may write while it runs: tokens and money (of failed tries too), and facts for the log."""
+    """What a step may write while it runs: what its calls consume (of failed tries too), and facts for the log."""
 
     number: int = 0
-    usage: Usage = field(default_factory=Usage)
+    meter: Meter = field(default_factory=Meter)
     detail: dict[str, Json] = field(default_factory=dict)
+
+    @property
+    def usage(self) -> Usage:
+        return self.meter.usage
 
 
 StepCall = Callable[[Attempt], Awaitable[Json]]
@@ -115,7 +124,8 @@ class ItemRun:
         if replay is not None:
             return self._replayed(replay)
         self._run.may_start()
-        attempt = Attempt()
+        meter = self._run.meter()
+        attempt = Attempt(meter=meter)
         record = StepRecord(
             path=self.path,
             node=node,
@@ -128,13 +138,13 @@ class ItemRun:
             duration_ms=0,
             output=None,
             error=None,
-            usage=attempt.usage,
+            usage=meter.usage,
             detail=None,
         )
         with self._run.inside(node, effectful=policy.effectful):
             try:
                 output, text = await self._attempts(call, policy, attempt)
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, Stopping):
                 self._abort(record, attempt)
                 raise
             except StepError as error:
@@ -161,17 +171,23 @@ class ItemRun:
         return value
 
     async def _attempts(self, call: StepCall, policy: StepPolicy, attempt: Attempt) -> tuple[Json, str]:
+        delay: float | None
         while True:
             attempt.number += 1
             try:
                 output = await self._attempt(call, policy.timeout_seconds, attempt)
                 return output, _encoded(output)
+            except Unavailable as trouble:
+                # Our own store, not the step: it waits until there is room again, and no attempt is lost.
+                logger.error("execution %s, item %s waits: %s", self._run.execution.id, self.shown_path, trouble.detail)
+                attempt.number -= 1
+                delay = STORE_RETRY_SECONDS
             except StepError as error:
                 delay = policy.retry.delay_seconds(attempt.number, error, self._run.random)
                 if delay is None:
                     raise
                 attempt.detail[f"attempt{attempt.number}"] = f"{error.code}: {error.message}"[:500]
-            await asyncio.sleep(delay)
+            await self._run.rest(delay)
             self._run.may_start()
 
     async def _attempt(self, call: StepCall, timeout_seconds: float | None, attempt: Attempt) -> Json:
@@ -181,9 +197,11 @@ class ItemRun:
                 return await call(attempt)
             async with timeout:
                 return await call(attempt)
-        except (StepError, Stopping, ItemFailed):
+        except (StepError, Stopping, ItemFailed, LeaseLost):
             raise
         except Problem as problem:
+            if isinstance(problem, Unavailable) and problem.code in _STORE_TROUBLE:
+                raise
             retryable = isinstance(problem, LimitReached | Unavailable)
             raise StepError(
                 problem.code, problem.detail, retryable=retryable, retry_after_seconds=problem.retry_after_seconds
@@ -205,6 +223,9 @@ class ItemRun:
         record.output = output
         record.error = None if error is None else dumps(error)
         record.detail = dumps(attempt.detail) if attempt.detail else None
+        meter = attempt.meter
+        if isinstance(meter, StepMeter):
+            record.held, record.lost = meter.held, meter.lost
 
     async def _keep(self, record: StepRecord, output: Json, *, wait: bool, final: bool) -> None:
         if final:
@@ -215,8 +236,10 @@ class ItemRun:
             await self._run.journal.commit(self._run.holder, records)
 
     def _abort(self, record: StepRecord, attempt: Attempt) -> None:
-        """Cut off in the middle: what was consumed is still recorded."""
-        if attempt.usage.model_calls:
+        """Cut off in the middle: what was consumed, or may have been, is still recorded."""
+        meter = attempt.meter
+        held = isinstance(meter, StepMeter) and meter.held != NOTHING
+        if meter.usage.model_calls or held:
             self._close(record, attempt, "aborted", None, None)
             self._run.journal.add(self._run.holder, record)
 
@@ -271,6 +294,8 @@ class ItemRun:
                 if found is not None and found.status != ItemStatus.PENDING:
                     outcomes[index] = found
                     continue
+                if self._run.stopping is not None:
+                    break
                 await slots.acquire()
                 await self._run.window.acquire(self.depth + 1)
                 element = ItemRun(self._run, path, value, input_is_stored=found is not None)
@@ -324,6 +349,9 @@ class ItemRun:
         finally:
             tally.running -= 1
             self.leave_place()
+            # Finished work of an item that is not: it is paid for, so the next run of the item finds it.
+            for record in self._unwritten:
+                self._run.journal.add(self._run.holder, record)
 
     async def _load_recorded(self) -> None:
         for step in await self._run.recorded_steps(self.path):

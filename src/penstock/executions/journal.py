@@ -19,11 +19,13 @@ from time import perf_counter
 from typing import Any
 
 from penstock.errors import Unavailable
+from penstock.executions.budget import Ledger
 from penstock.failpoints import reached
-from penstock.models.usage import Usage
+from penstock.models.usage import NOTHING, Amounts, Usage
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import steps as step_rows
+from penstock.storage.executions import BudgetChange
 from penstock.storage.store import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,8 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class StepRecord:
-    """A finished step. `values` are the columns of `storage.steps.COLUMNS` behind the execution's number."""
+    """A finished step. Under a budget, `held` is what the store holds for its calls, and `lost` what of that may have
+    been spent without an answer."""
 
     path: str
     node: str
@@ -54,6 +57,8 @@ class StepRecord:
     usage: Usage
     detail: str | None
     output_is_item: bool = False
+    held: Amounts = NOTHING
+    lost: Amounts = NOTHING
 
     def row(self, execution_no: int) -> tuple[Any, ...]:
         usage = self.usage
@@ -78,6 +83,7 @@ class StepRecord:
             usage.cost_nanos,
             usage.unpriced_calls,
             self.detail,
+            usage.ecu_micros,
         )
 
 
@@ -115,6 +121,8 @@ class Holder:
     lease_number: int
     committed: Callable[[list[StepRecord], list[ItemRecord], int], None]
     """Called on the event loop after each commit, with what was committed and the last sequence number."""
+    ledger: Ledger | None = None
+    """Its budget, where it has one: what is held by calls in flight is written with each commit."""
 
 
 @dataclass(slots=True)
@@ -133,6 +141,22 @@ class _Contribution:
     steps: list[StepRecord] = field(default_factory=list)
     items: list[ItemRecord] = field(default_factory=list)
     last_seq: int | None = None
+    budget: BudgetChange | None = None
+
+    def weigh(self) -> None:
+        """Fix what this commit says of the budget: calls of the steps in it are held no longer."""
+        ledger = self.holder.ledger
+        if ledger is not None:
+            lost = sum((step.lost for step in self.steps), NOTHING)
+            self.budget = BudgetChange(ledger.durable - self._recorded(), lost)
+
+    def settle(self) -> None:
+        """It is committed."""
+        if self.holder.ledger is not None:
+            self.holder.ledger.durable -= self._recorded()
+
+    def _recorded(self) -> Amounts:
+        return sum((step.held for step in self.steps), NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +248,7 @@ class Journal:
             self._observe(_flush_of(contributions, perf_counter() - started))
         for contribution in contributions:
             if contribution.last_seq is not None:
+                contribution.settle()
                 contribution.holder.committed(contribution.steps, contribution.items, contribution.last_seq)
         lost = {c.holder.execution_no for c in contributions if c.last_seq is None}
         for entry in entries:
@@ -263,7 +288,9 @@ def _write(contributions: list[_Contribution]) -> Transaction[None]:
     item_values: list[tuple[Any, ...]] = []
     for contribution in contributions:
         holder = contribution.holder
-        before = yield from execution_rows.hold(holder.execution_no, holder.lease_number, len(contribution.items))
+        before = yield from execution_rows.hold(
+            holder.execution_no, holder.lease_number, len(contribution.items), contribution.budget
+        )
         contribution.last_seq = None
         if before is None:
             continue

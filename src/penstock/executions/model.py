@@ -218,6 +218,7 @@ class Submission:
     idempotency_key: str | None = None
     request_hash: str = ""
     created_by: str | None = None
+    webhook_url: str | None = None
     alongside: Alongside | None = None
 
 

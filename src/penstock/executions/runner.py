@@ -7,6 +7,7 @@ unfinished item goes on from its last recorded step.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import random
@@ -18,12 +19,13 @@ from typing import Any
 from penstock.clock import iso, now_ms
 from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions import paths
+from penstock.executions.budget import BudgetMeter, Ledger, StepMeter
 from penstock.executions.ending import Ending, Sums, conclude, sums_of
 from penstock.executions.item import ItemRun, Outcome, Stopping, outcome_of
 from penstock.executions.job import Job
 from penstock.executions.journal import Holder, ItemRecord, Journal, LeaseLost, StepRecord
 from penstock.executions.limits import Window
-from penstock.executions.model import ErrorInfo, Execution, ItemStatus, Planned, Status
+from penstock.executions.model import ErrorInfo, Execution, ItemStatus, Planned, Reason, Status
 from penstock.executions.patience import patiently
 from penstock.executions.progress import Tally
 from penstock.executions.signals import Signals
@@ -49,8 +51,15 @@ class StopReason(StrEnum):
     TIMEOUT = "timeout"
     FAILURES = "failures"
     BROKEN = "broken"
+    PAUSE = "pause"
     PARK = "park"
     LOST = "lost"
+
+
+_DRAINS = frozenset({StopReason.PAUSE, StopReason.PARK})
+"""Reasons for which steps in flight may finish."""
+
+ASKED_FOR = Reason("requested", "Somebody paused it.")
 
 
 class Run:
@@ -64,8 +73,13 @@ class Run:
         self.random = JITTER
         self.resumed = execution.lease_number > 1
         self.tally = Tally(planned=execution.total_items or 0, seq=execution.seq)
-        self.holder = Holder(execution.no, execution.lease_number, self._committed)
+        budget = execution.options.budget
+        self.ledger = None if budget is None else Ledger(budget, execution.lost)
+        self.holder = Holder(execution.no, execution.lease_number, self._committed, self.ledger)
         self.stopping: StopReason | None = None
+        self._stopped = asyncio.Event()
+        self._pause_reason = ASKED_FOR
+        self._parked = False
         self._store = store
         self._signals = signals
         self._tasks: set[asyncio.Task[Outcome | None]] = set()
@@ -100,25 +114,36 @@ class Run:
             overdue.cancel()
 
     def stop(self, reason: StopReason) -> None:
-        """Start no step any more. All but `PARK` cut off what is in flight; the first reason stands.
+        """Start no step any more. All but `PAUSE` and `PARK` cut off what is in flight.
 
-        Once work is parked, a further call with `PARK` cuts it off too.
+        The first reason stands, but that one that ends the execution takes the place of `PAUSE`. Once work is parked, a
+        further call with `PARK` cuts it off too.
         """
-        first = self.stopping is None
-        if first:
+        before = self.stopping
+        if before is None or (before == StopReason.PAUSE and reason not in _DRAINS):
             self.stopping = reason
             self._stop_note = {
                 "requestedAt": iso(self.execution.cancel_requested_at or now_ms()),
                 "callsAborted": self.tally.calls_in_flight,
                 "nanos": self.tally.usage.cost_nanos,
             }
-        if reason == StopReason.PARK and first:
+        self._stopped.set()
+        if self.ledger is not None:
+            self.ledger.wake()
+        parked_before, self._parked = self._parked, self._parked or reason == StopReason.PARK
+        if reason == StopReason.PAUSE or (reason == StopReason.PARK and not parked_before):
             self._window_closed()
             return
         if self._cut_off_at is None:
             self._cut_off_at = asyncio.get_running_loop().time()
         for task in (*self._tasks, *([self._planner] if self._planner else [])):
             task.cancel()
+
+    def pause(self, reason: Reason = ASKED_FOR) -> None:
+        """Let steps in flight finish, then set the execution aside until it is resumed."""
+        if self.stopping is None:
+            self._pause_reason = reason
+        self.stop(StopReason.PAUSE)
 
     def lose(self) -> None:
         """Another process owns the execution now: stop, and write nothing more."""
@@ -131,6 +156,22 @@ class Run:
         """Raises `Stopping` when no step may start any more."""
         if self.stopping is not None:
             raise Stopping
+
+    async def rest(self, seconds: float) -> None:
+        """Sleep before another attempt; a stop ends it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+
+    def meter(self) -> StepMeter:
+        """What counts the calls of one step, and keeps them inside the budget."""
+        lane = self.execution.lane
+        if self.ledger is None:
+            return StepMeter(lane, self.may_start)
+        return BudgetMeter(lane, self.may_start, self.ledger, self._write_budget, self.pause)
+
+    async def _write_budget(self) -> None:
+        await self.journal.commit(self.holder, [])
 
     @contextmanager
     def inside(self, node: str, *, effectful: bool) -> Iterator[None]:
@@ -181,6 +222,8 @@ class Run:
         recorded = {status: n for status, n in sums.recorded.items() if status != ItemStatus.PENDING}
         self.tally.recorded.update(recorded)
         self.tally.nested, self.tally.usage = sums.nested, sums.usage
+        if self.ledger is not None:
+            self.ledger.spent = sums.usage.amounts
 
     async def _plan_and_run(self) -> None:
         known_total = self.execution.total_items is not None
@@ -276,6 +319,9 @@ class Run:
             # Items that were cut off may have handed something in that they no longer wait for. The journal writes in
             # order: when this is through, so is that.
             await self.journal.commit(self.holder, [])
+        if self.stopping == StopReason.PAUSE and self._nothing_left():
+            # It came to its end while it drained: there is nothing left to resume.
+            self.stopping = None
         results = None if self.stopping else await self.job.finish(self.execution)
         reason = self.stopping
         if self._trouble is not None:
@@ -286,6 +332,11 @@ class Run:
             no, lease_number = self.execution.no, self.execution.lease_number
             await patiently(self._store, lambda: execution_rows.release(no, lease_number))
             return None
+        if reason == StopReason.PAUSE:
+            if await patiently(self._store, lambda: execution_rows.pause(self.execution, self._pause_reason)):
+                return None
+            # Somebody asked for its end while it drained; a lease that was lost shows in what follows.
+            reason = StopReason.CANCEL
         ending = Ending(
             status=self._status(reason),
             total=self.tally.total,
@@ -300,6 +351,12 @@ class Run:
             raise LeaseLost
         reached("end.after_commit")
         return dataclasses.replace(ended, output=self.output) if self.job.single else ended
+
+    def _nothing_left(self) -> bool:
+        """Whether every item there is has been recorded."""
+        known = self._planned_all or self.execution.total_items is not None
+        done = sum(self.tally.recorded.values())
+        return known and not self._tasks and self.tally.total > 0 and done >= self.tally.total
 
     async def _sums(self) -> Sums | None:
         """Of many items, added up before the transaction that ends the execution, which would hold up everybody."""

@@ -21,6 +21,7 @@ from penstock.executions.model import (
     Execution,
     ExecutionFilter,
     ItemStatus,
+    ResumeRequest,
     RetryRequest,
     Status,
     Submission,
@@ -33,6 +34,7 @@ from penstock.executions.progress import (
     progress_body,
     waiting_snapshot,
 )
+from penstock.executions.runner import ASKED_FOR
 from penstock.failpoints import reached
 from penstock.ids import new_execution_id
 from penstock.storage import executions as execution_rows
@@ -124,7 +126,9 @@ class ExecutionService:
         if submission.idempotency_key is not None:
             found = yield from execution_rows.find_idempotent(project_id, submission.idempotency_key, now)
             if found is not None:
-                return Submitted((yield from _same_request(submission, *found)), replayed=True)
+                key, request_hash = submission.idempotency_key, submission.request_hash
+                known = yield from _same_request(submission.tenant, key, request_hash, *found)
+                return Submitted(known, replayed=True)
         if full:
             raise LimitReached(
                 "too_many_executions",
@@ -136,7 +140,9 @@ class ExecutionService:
         if inputs is not None:
             yield from item_rows.insert_pending(execution.no, 0, inputs)
         if submission.idempotency_key is not None:
-            yield from execution_rows.remember_idempotent(submission, execution_id, now)
+            yield from execution_rows.remember_idempotent(
+                project_id, submission.idempotency_key, submission.request_hash, execution_id, now
+            )
         if submission.alongside is not None:
             yield from submission.alongside(execution_id)
         if owner is not None:
@@ -156,11 +162,13 @@ class ExecutionService:
         """The execution when it is over, or as it is when the time is up. Waiting changes nothing about it."""
         return await self.wait_for(await self.get(tenant, execution_id), timeout_seconds)
 
-    async def wait_for(self, execution: Execution, timeout_seconds: float | None) -> Execution:
-        """The same for an execution at hand."""
+    async def wait_for(
+        self, execution: Execution, timeout_seconds: float | None, *, until_paused: bool = False
+    ) -> Execution:
+        """The same for an execution at hand; `until_paused` waits no longer once it is paused either."""
         loop = asyncio.get_running_loop()
         give_up = None if timeout_seconds is None else loop.time() + timeout_seconds
-        while not execution.status.terminal:
+        while not _settled(execution, until_paused=until_paused):
             left = None if give_up is None else give_up - loop.time()
             if left is not None and left <= 0:
                 break
@@ -171,7 +179,7 @@ class ExecutionService:
                 continue
             changed = self._signals.next_change(execution.no)
             execution = await self.get(execution.tenant, execution.id)
-            if not execution.status.terminal and self._dispatcher.end_of(execution.no) is None:
+            if not _settled(execution, until_paused=until_paused) and self._dispatcher.end_of(execution.no) is None:
                 look = WAITING_LOOK_SECONDS if self._dispatcher.works else REMOTE_LOOK_SECONDS
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(look if left is None else min(left, look)):
@@ -272,16 +280,80 @@ class ExecutionService:
 
     def _request_cancel(self, tenant: Tenant, execution_id: str) -> Transaction[Execution | None]:
         execution = yield from execution_rows.request_cancel(tenant, execution_id, now_ms())
-        if execution is None or execution.status != Status.PENDING:
+        if execution is None or execution.status not in (Status.PENDING, Status.PAUSED):
             return execution
         receipt = yield from _receipt_of_waiting(execution)
         ended = yield from conclude(execution, Ending(Status.CANCELLED, None, execution.total_items, receipt=receipt))
         return ended or execution
 
+    async def pause(self, tenant: Tenant, execution_id: str, *, wait_seconds: float = 2.0) -> Execution:
+        """Set an execution aside: no step starts any more, those in flight finish, and its places fall free.
+
+        Returns it, `paused` already or still `running` while steps finish. Idempotent. Raises `Conflict` when it is
+        over.
+        """
+        execution = _found(await self._store.write(self._request_pause(tenant, execution_id)), execution_id)
+        if execution.status == Status.RUNNING:
+            self._dispatcher.pause(execution.no)
+            execution = await self.wait_for(execution, wait_seconds, until_paused=True)
+        self._signals.changed(execution.no)
+        if execution.status.terminal:
+            raise Conflict("execution_over", f"The execution is {execution.status.value}; there is nothing to pause.")
+        return execution
+
+    def _request_pause(self, tenant: Tenant, execution_id: str) -> Transaction[Execution | None]:
+        execution = yield from execution_rows.request_pause(tenant, execution_id, now_ms())
+        if execution is None or execution.status != Status.PENDING:
+            return execution
+        return (yield from execution_rows.pause(execution, ASKED_FOR)) or execution
+
+    async def resume(self, tenant: Tenant, execution_id: str, wanted: ResumeRequest) -> Execution:
+        """Let a paused execution go on where it stopped, with another concurrency or budget if asked.
+
+        Returns it, `running` when there was a place for it, else `pending`. Raises `Conflict` when it is not paused, or
+        when its budget is used up and no larger one is given.
+        """
+        owner = self._dispatcher.reserve("batch")
+        begun = False
+        try:
+            resumed = await self._store.write(self._resume(tenant, execution_id, wanted, owner))
+            begun = owner is not None
+        finally:
+            if owner is not None and not begun:
+                self._dispatcher.give_back("batch")
+        self._signals.changed(resumed.no)
+        if begun:
+            self._dispatcher.begin(resumed)
+        else:
+            self._dispatcher.look_soon(resumed.lane)
+        return resumed
+
+    def _resume(
+        self, tenant: Tenant, execution_id: str, wanted: ResumeRequest, owner: str | None
+    ) -> Transaction[Execution]:
+        execution = _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
+        if execution.status != Status.PAUSED:
+            raise Conflict(
+                "execution_not_paused", f"The execution is {execution.status.value}; only a paused one is resumed."
+            )
+        reason = execution.pause_reason
+        if reason is not None and reason.code == "budget_exhausted" and wanted.budget is None:
+            raise Conflict("budget_exhausted", f"{reason.message} Send it as `budget`.")
+        options = msgspec.structs.replace(
+            execution.options,
+            concurrency=wanted.concurrency or execution.options.concurrency,
+            budget=wanted.budget or execution.options.budget,
+        )
+        resumed = (yield from execution_rows.resume(execution, options)) or execution
+        if owner is not None:
+            resumed = (yield from execution_rows.claim(resumed.no, resumed.lease_number, owner)) or resumed
+        return resumed
+
     async def retry(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Execution:
         """Run chosen items of an ended execution again, inside the same execution, and merge what comes out.
 
-        Raises `Conflict` when it is not over or when there is nothing to run, `Invalid` for unknown paths.
+        An idempotency key that was seen with the same request changes nothing. Raises `Conflict` when it is not over or
+        when there is nothing to run, `Invalid` for unknown paths, `Unprocessable` for a key of another request.
         """
         reopened = await self._store.write(self._reopen(tenant, execution_id, wanted))
         self._signals.changed(reopened.no)
@@ -290,9 +362,18 @@ class ExecutionService:
 
     def _reopen(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Transaction[Execution]:
         execution = _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
+        key, now = wanted.idempotency_key, now_ms()
+        if key is not None:
+            found = yield from execution_rows.find_idempotent(tenant.project_id, key, now)
+            if found is not None:
+                return (yield from _same_request(tenant, key, wanted.request_hash, *found))
         if not execution.status.terminal:
             raise Conflict(
                 "execution_not_over", f"The execution is {execution.status.value}; retry it when it is over."
+            )
+        if key is not None:
+            yield from execution_rows.remember_idempotent(
+                tenant.project_id, key, wanted.request_hash, execution_id, now
             )
         chosen = yield from _chosen_paths(execution.no, wanted)
         reopened = yield from item_rows.reopen(execution.no, chosen)
@@ -308,7 +389,7 @@ class ExecutionService:
             spec=execution.spec if wanted.spec is None else wanted.spec,
             options=msgspec.structs.replace(execution.options, chosen_only=chosen_only),
         )
-        return (yield from execution_rows.reopen(again, now_ms()))
+        return (yield from execution_rows.reopen(again, now))
 
     async def delete(self, tenant: Tenant, execution_id: str) -> None:
         """Remove an execution that is over, with its items, steps and events. Raises `Conflict` while it is not."""
@@ -344,13 +425,19 @@ def _stored_path(shown: str) -> str:
         raise Invalid("invalid_item_path", str(error)) from error
 
 
-def _same_request(submission: Submission, execution_id: str, request_hash: str) -> Transaction[Execution]:
-    if request_hash != submission.request_hash:
+def _settled(execution: Execution, *, until_paused: bool) -> bool:
+    return execution.status.terminal or (until_paused and execution.status == Status.PAUSED)
+
+
+def _same_request(
+    tenant: Tenant, key: str, request_hash: str, execution_id: str, known_hash: str
+) -> Transaction[Execution]:
+    if request_hash != known_hash:
         raise Unprocessable(
             "idempotency_key_reused",
-            f"Idempotency-Key {submission.idempotency_key!r} was used for another request in the last 24 hours.",
+            f"Idempotency-Key {key!r} was used for another request in the last 24 hours.",
         )
-    return _found((yield from execution_rows.get(submission.tenant, execution_id)), execution_id)
+    return _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
 
 
 def _chosen_paths(execution_no: int, wanted: RetryRequest) -> Transaction[list[str]]:

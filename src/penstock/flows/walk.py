@@ -207,7 +207,7 @@ class _Walk:
                 round=round_,
                 attempt=attempt.number,
                 services=walker.services,
-                usage=attempt.usage,
+                meter=attempt.meter,
                 detail=attempt.detail,
             )
             return await node.node.run(context, settings, inputs)

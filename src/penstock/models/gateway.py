@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from penstock.errors import StepError
 from penstock.models.adaptive import AdaptiveLimiter
 from penstock.models.catalog import Catalog
+from penstock.models.compute_units import CALL_MICROS
+from penstock.models.meter import Meter, Reservation
 from penstock.models.prices import Price, Prices
 from penstock.models.providers.base import Endpoint, ProviderAnswer
 from penstock.models.providers.registry import PROVIDERS, adapters
 from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parse
-from penstock.models.usage import Usage
+from penstock.models.usage import NOTHING, Usage
 from penstock.models.wire import Message, ModelRequest, ModelResponse
+from penstock.models.worst_case import bounded, worst_case
 from penstock.net.client import GuardedClient
 from penstock.types import Json, JsonObject, Tenant
 
@@ -22,6 +25,9 @@ _MAX_LIMITERS = 1_000
 _MAX_CAUSE_CHARS = 2_000
 _PARSE_ELSEWHERE_CHARS = 100_000
 _TEST_TIMEOUT_SECONDS = 60.0
+_NOT_BILLED = frozenset({"model_rate_limited", "model_refused_request", "model_error", "model_key_missing"})
+"""Failures in which the provider itself said that there is no answer."""
+_NEVER_LEFT = frozenset({"connection_failed", "address_refused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +86,23 @@ class Gateway:
         """The model for whoever names none."""
         return self.catalog.default_model()
 
-    async def complete(self, tenant: Tenant, request: ModelRequest, usage: Usage) -> ModelResponse:
-        """One completion. `usage` grows with every answered call, whether or not its answer is any use.
+    async def complete(self, tenant: Tenant, request: ModelRequest, meter: Meter) -> ModelResponse:
+        """One completion. `meter` counts every answered call, whether or not its answer is any use.
 
-        With a schema, an answer that misses it is sent back once, with what is wrong.
+        With a schema, an answer that misses it is sent back once, with what is wrong. Under a meter with limits, a
+        request without a limit on its output is given one.
         """
         if request.schema is not None:
             _check_schema(request.schema)
         endpoint = await self.catalog.resolve(tenant, request.model)
-        called = await self._call(endpoint, request, usage)
+        called = await self._call(endpoint, request, meter)
         if request.schema is None:
             _check_finished(request, called.answer)
             return _response(request, called, called.answer.text)
         try:
             value = await _value(request, called.answer)
         except Mismatch as mismatch:
-            return await self._repair(endpoint, request, called, mismatch, usage)
+            return await self._repair(endpoint, request, called, mismatch, meter)
         return _response(request, called, value)
 
     async def test(self, tenant: Tenant, model: str) -> ModelTest:
@@ -104,7 +111,7 @@ class Gateway:
         request = ModelRequest(model, (hello,), {"maxTokens": 1}, timeout_seconds=_TEST_TIMEOUT_SECONDS)
         try:
             endpoint = await self.catalog.resolve(tenant, model)
-            called = await self._call(endpoint, request, Usage())
+            called = await self._call(endpoint, request, Meter())
         except StepError as error:
             return ModelTest(model, None, error)
         return ModelTest(model, called.latency_ms, None)
@@ -114,32 +121,32 @@ class Gateway:
         for provider in self._providers.values():
             await provider.close()
 
-    async def _call(self, endpoint: Endpoint, request: ModelRequest, usage: Usage) -> _Called:
+    async def _call(self, endpoint: Endpoint, request: ModelRequest, meter: Meter) -> _Called:
         limiter = self._limiter(endpoint)
         if limiter.closed_seconds > request.timeout_seconds:
             # To wait here would outlast the call's own time; the caller can put the item aside instead.
             message = f"{request.model} takes no requests for another {limiter.closed_seconds:.0f} s"
             raise StepError("model_rate_limited", message, retryable=True, retry_after_seconds=limiter.closed_seconds)
-        async with limiter.place():
-            started = time.perf_counter()
-            answer = await self._providers[endpoint.provider].complete(endpoint, request)
-            latency_ms = (time.perf_counter() - started) * 1000
         price = await self._prices.of(endpoint)
-        tokens = answer.tokens
-        usage.add(
-            Usage(
-                model_calls=1,
-                input_tokens=tokens.input,
-                output_tokens=tokens.output,
-                cached_tokens=tokens.cached,
-                cost_nanos=price.nanos(tokens) if price else 0,
-                unpriced_calls=0 if price else 1,
-            )
-        )
+        worst = NOTHING
+        if meter.limited:
+            request, tokens = bounded(request)
+            worst = worst_case(price, tokens, request.model, in_money=meter.limits_money)
+        reservation = await meter.reserve(worst)
+        try:
+            async with limiter.place():
+                await meter.begin(reservation)
+                started = time.perf_counter()
+                answer = await self._providers[endpoint.provider].complete(endpoint, request)
+                latency_ms = (time.perf_counter() - started) * 1000
+        except BaseException as error:
+            meter.give_up(reservation, may_be_billed=_may_be_billed(error))
+            raise
+        _settle(meter, reservation, answer, price)
         return _Called(answer, latency_ms, price)
 
     async def _repair(
-        self, endpoint: Endpoint, request: ModelRequest, first: _Called, mismatch: Mismatch, usage: Usage
+        self, endpoint: Endpoint, request: ModelRequest, first: _Called, mismatch: Mismatch, meter: Meter
     ) -> ModelResponse:
         faults = "\n".join(f"- {fault}" for fault in mismatch.faults)
         correction = (
@@ -151,7 +158,7 @@ class Gateway:
             Message("assistant", first.answer.text or "(nothing)"),
             Message("user", correction),
         )
-        second = await self._call(endpoint, replace(request, messages=messages), usage)
+        second = await self._call(endpoint, replace(request, messages=messages), meter)
         try:
             value = await _value(request, second.answer)
         except Mismatch as still:
@@ -170,6 +177,33 @@ class Gateway:
             limiter = AdaptiveLimiter(start=places, cap=places) if places else AdaptiveLimiter()
             self._limiters[endpoint] = limiter
         return limiter
+
+
+def _settle(meter: Meter, reservation: Reservation, answer: ProviderAnswer, price: Price | None) -> None:
+    tokens = answer.tokens
+    used = Usage(
+        model_calls=1,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached_tokens=tokens.cached,
+        cost_nanos=price.nanos(tokens) if price else 0,
+        unpriced_calls=0 if price else 1,
+        ecu_micros=CALL_MICROS,
+    )
+    if meter.limited and not (tokens.input or tokens.output):
+        # A provider that does not say what it counted may still bill it.
+        meter.give_up(reservation, may_be_billed=True)
+        meter.usage.add(used)
+        return
+    meter.settle(reservation, used)
+
+
+def _may_be_billed(error: BaseException) -> bool:
+    """Whether a call that brought no answer may still cost: it left, and nobody said that it was refused."""
+    if not isinstance(error, StepError):
+        return True
+    never_left = isinstance(error.__cause__, StepError) and error.__cause__.code in _NEVER_LEFT
+    return error.code not in _NOT_BILLED and not never_left
 
 
 def _check_schema(schema: JsonObject) -> None:

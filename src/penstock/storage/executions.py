@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,11 +14,14 @@ from penstock.executions.model import (
     Execution,
     ExecutionFilter,
     Options,
+    Reason,
     Status,
     Submission,
     sources_of,
 )
 from penstock.ids import first_execution_id_at, moment_of
+from penstock.models.usage import Amounts
+from penstock.storage.outbox import announce
 from penstock.storage.store import Transaction
 from penstock.types import Json, Tenant
 
@@ -27,16 +31,22 @@ _INSERT = """
 insert into executions (
   id, organization_id, project_id, kind, subject_id, subject_name, subject_version, lane, status, spec, options,
   metadata, total_items, generation, seq, created_at, prior_elapsed_ms, deadline_at, deadline_ms, lease_number,
-  created_by
-) values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10, $11, $12, 0, 1, $13, 0, $14, $15, 0, $16)
+  created_by, webhook_url
+) values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10, $11, $12, 0, 1, $13, 0, $14, $15, 0, $16, $17)
 returning *
 """
 
 _INSERT_EVENT = "insert into events (execution_no, seq, type, at, data) values ($1, $2, 'status', $3, $4)"
 
-_CLAIM = """
+# What an earlier owner still held when it died may have been spent.
+_LOSE_WHAT_IS_HELD = """
+    lost_nanos = lost_nanos + held_nanos, lost_tokens = lost_tokens + held_tokens,
+    lost_ecu_micros = lost_ecu_micros + held_ecu_micros, held_nanos = 0, held_tokens = 0, held_ecu_micros = 0
+"""
+
+_CLAIM = f"""
 update executions
-set status = 'running', lease_owner = $2, lease_number = lease_number + 1,
+set {_LOSE_WHAT_IS_HELD}, status = 'running', lease_owner = $2, lease_number = lease_number + 1,
     seq = seq + case when status = 'pending' then 1 else 0 end,
     started_at = coalesce(started_at, $3), period_started_at = coalesce(period_started_at, $3)
 where no = $1 and lease_number = $4 and status in ('pending', 'running')
@@ -52,12 +62,40 @@ where {_OPEN} and status <> 'paused' and lane = $1 and no > $2 and (lease_owner 
 order by no limit $4
 """
 
-_END = """
+_END = f"""
 update executions
-set status = $2, finished_at = $3, summary = $4, error = $5, results = $6, cancel_receipt = $7, total_items = $8,
-    seq = seq + 1, lease_owner = null
-where no = $1 and lease_number = $9 and status in ({sources})
+set {_LOSE_WHAT_IS_HELD}, status = $2, finished_at = $3, summary = $4, error = $5, results = $6,
+    cancel_receipt = $7, total_items = $8,
+    seq = seq + 1, lease_owner = null, pause_requested_at = null, paused_at = null, pause_reason = null
+where no = $1 and lease_number = $9 and status in ({{sources}})
 returning *
+"""
+
+_PAUSE = f"""
+update executions
+set {_LOSE_WHAT_IS_HELD}, status = 'paused', paused_at = $3, pause_reason = $4, pause_requested_at = null,
+    lease_owner = null, prior_elapsed_ms = $5, period_started_at = null, seq = seq + 1
+where no = $1 and lease_number = $2 and status in ('pending', 'running') and cancel_requested_at is null
+returning *
+"""
+
+_RESUME = """
+update executions
+set status = 'pending', deadline_at = deadline_at + $2 - paused_at, paused_at = null, pause_reason = null,
+    options = $3, lane = 'batch', seq = seq + 1
+where no = $1 and status = 'paused'
+returning *
+"""
+
+_HOLD = """
+update executions set seq = seq + $3 where no = $1 and lease_number = $2 and status = 'running' returning seq
+"""
+
+_HOLD_UNDER_BUDGET = """
+update executions
+set seq = seq + $3, held_nanos = $4, held_tokens = $5, held_ecu_micros = $6,
+    lost_nanos = lost_nanos + $7, lost_tokens = lost_tokens + $8, lost_ecu_micros = lost_ecu_micros + $9
+where no = $1 and lease_number = $2 and status = 'running' returning seq
 """
 
 
@@ -73,7 +111,7 @@ def loads(text: str | None) -> Any:
 
 def execution_of(row: Any) -> Execution:
     """An execution from its row."""
-    error = row["error"]
+    error, reason = row["error"], row["pause_reason"]
     return Execution(
         no=row["no"],
         id=row["id"],
@@ -104,6 +142,12 @@ def execution_of(row: Any) -> Execution:
         error=None if error is None else msgspec.json.decode(error, type=ErrorInfo),
         lease_owner=row["lease_owner"],
         lease_number=row["lease_number"],
+        webhook_url=row["webhook_url"],
+        pause_requested_at=row["pause_requested_at"],
+        paused_at=row["paused_at"],
+        pause_reason=None if reason is None else msgspec.json.decode(reason, type=Reason),
+        held=Amounts(row["held_nanos"], row["held_tokens"], row["held_ecu_micros"]),
+        lost=Amounts(row["lost_nanos"], row["lost_tokens"], row["lost_ecu_micros"]),
     )
 
 
@@ -128,6 +172,7 @@ def insert(execution_id: str, submission: Submission, now: int) -> Transaction[E
         now + submission.deadline_ms,
         submission.deadline_ms,
         submission.created_by,
+        submission.webhook_url,
     )
     execution = execution_of(rows[0])
     yield _INSERT_EVENT, execution.no, 1, now, '{"status":"pending"}'
@@ -146,15 +191,15 @@ def find_idempotent(project_id: str, key: str, now: int) -> Transaction[tuple[st
     return (rows[0]["execution_id"], rows[0]["request_hash"]) if rows else None
 
 
-def remember_idempotent(submission: Submission, execution_id: str, now: int) -> Transaction[None]:
-    """Bind the submission's idempotency key to its execution for 24 hours."""
+def remember_idempotent(project_id: str, key: str, request_hash: str, execution_id: str, now: int) -> Transaction[None]:
+    """Bind an idempotency key to the execution it started, or had retried, for 24 hours."""
     yield (
         "insert into idempotency_keys (project_id, key, request_hash, execution_id, expires_at)"
         " values ($1, $2, $3, $4, $5) on conflict (project_id, key) do update set"
         " request_hash = excluded.request_hash, execution_id = excluded.execution_id, expires_at = excluded.expires_at",
-        submission.tenant.project_id,
-        submission.idempotency_key,
-        submission.request_hash,
+        project_id,
+        key,
+        request_hash,
         execution_id,
         now + IDEMPOTENCY_KEPT_MS,
     )
@@ -241,18 +286,36 @@ def claim(no: int, lease_number: int, owner: str) -> Transaction[Execution | Non
     return execution
 
 
-def hold(no: int, lease_number: int, events: int) -> Transaction[int | None]:
+@dataclass(frozen=True, slots=True)
+class BudgetChange:
+    """What a flush says about an execution's budget: what is held by calls in flight, and what is lost anew."""
+
+    held: Amounts
+    lost: Amounts
+
+
+def hold(no: int, lease_number: int, events: int, budget: BudgetChange | None = None) -> Transaction[int | None]:
     """Take the next `events` sequence numbers for a write of the lease's holder.
 
     Returns the number before the first of them, or None when the lease has been given away or the execution
     is over.
     """
-    rows = yield (
-        "update executions set seq = seq + $3 where no = $1 and lease_number = $2 and status = 'running' returning seq",
-        no,
-        lease_number,
-        events,
-    )
+    if budget is None:
+        rows = yield _HOLD, no, lease_number, events
+    else:
+        held, lost = budget.held, budget.lost
+        rows = yield (
+            _HOLD_UNDER_BUDGET,
+            no,
+            lease_number,
+            events,
+            held.nanos,
+            held.tokens,
+            held.ecu_micros,
+            lost.nanos,
+            lost.tokens,
+            lost.ecu_micros,
+        )
     return rows[0]["seq"] - events if rows else None
 
 
@@ -293,7 +356,47 @@ def end(
         return None
     ended = execution_of(rows[0])
     yield _INSERT_EVENT, execution.no, ended.seq, now, dumps({"status": status})
+    yield from announce(ended, now)
     return ended
+
+
+def pause(execution: Execution, reason: Reason) -> Transaction[Execution | None]:
+    """Set an execution aside until somebody resumes it; its owner, if it has one, lets go of it.
+
+    None when that is not allowed: its lease was lost, it is over, or somebody has asked for its end.
+    """
+    now = now_ms()
+    elapsed = execution.elapsed_ms(now)
+    rows = yield _PAUSE, execution.no, execution.lease_number, now, dumps(reason), elapsed
+    if not rows:
+        return None
+    paused = execution_of(rows[0])
+    yield _INSERT_EVENT, execution.no, paused.seq, now, dumps({"status": Status.PAUSED, "reason": reason})
+    yield from announce(paused, now)
+    return paused
+
+
+def resume(execution: Execution, options: Options) -> Transaction[Execution | None]:
+    """Back to pending. The time it was paused does not count towards its deadline. None when it is not paused."""
+    now = now_ms()
+    rows = yield _RESUME, execution.no, now, dumps(options)
+    if not rows:
+        return None
+    resumed = execution_of(rows[0])
+    yield _INSERT_EVENT, execution.no, resumed.seq, now, '{"status":"pending","resumed":true}'
+    return resumed
+
+
+def request_pause(tenant: Tenant, execution_id: str, now: int) -> Transaction[Execution | None]:
+    """Note that somebody wants it paused; the first request counts. None when there is no such execution."""
+    yield (
+        "update executions set pause_requested_at = coalesce(pause_requested_at, $3)"
+        " where id = $1 and project_id = $2 and status = 'running'",
+        execution_id,
+        tenant.project_id,
+        now,
+    )
+    return (yield from get(tenant, execution_id))
 
 
 def request_cancel(tenant: Tenant, execution_id: str, now: int) -> Transaction[Execution | None]:
@@ -308,19 +411,21 @@ def request_cancel(tenant: Tenant, execution_id: str, now: int) -> Transaction[E
     return (yield from get(tenant, execution_id))
 
 
-def cancel_requested(owner: str) -> Transaction[list[int]]:
-    """Numbers of this owner's executions that somebody, in any process, wants stopped."""
-    rows = yield (
-        "select no from executions where status = 'running' and lease_owner = $1 and cancel_requested_at is not null",
-        owner,
+def to_stop(owner: str) -> Transaction[list[Any]]:
+    """Numbers of this owner's executions that somebody, in any process, wants cancelled or paused."""
+    return (
+        yield (
+            "select no, cancel_requested_at is not null as cancel from executions where status = 'running'"
+            " and lease_owner = $1 and (cancel_requested_at is not null or pause_requested_at is not null)",
+            owner,
+        )
     )
-    return [row["no"] for row in rows]
 
 
 def overdue(now: int, limit: int) -> Transaction[list[Execution]]:
-    """Executions that nobody runs and whose deadline has passed."""
+    """Executions that wait, and whose deadline has passed."""
     rows = yield (
-        f"select * from executions where {_OPEN} and status <> 'running' and deadline_at <= $1"
+        f"select * from executions where {_OPEN} and status = 'pending' and deadline_at <= $1"
         " order by deadline_at limit $2",
         now,
         limit,
@@ -336,7 +441,8 @@ def reopen(execution: Execution, now: int) -> Transaction[Execution]:
     rows = yield (
         "update executions set status = 'pending', generation = generation + 1, seq = seq + 1,"
         " prior_elapsed_ms = $2, period_started_at = null, finished_at = null, deadline_at = $3,"
-        " cancel_requested_at = null, cancel_receipt = null, summary = null, results = null, error = null,"
+        " cancel_requested_at = null, cancel_receipt = null, pause_requested_at = null, summary = null,"
+        " results = null, error = null,"
         " subject_version = $4, spec = $5, options = $6, lane = 'batch' where no = $1 returning *",
         execution.no,
         execution.elapsed_ms(now),
@@ -366,6 +472,7 @@ def delete_some(execution: Execution, limit: int) -> Transaction[bool]:
         )
         if len(rows) == limit:
             return True
+    yield "delete from suspects where execution_no = $1", execution.no
     yield "delete from executions where no = $1", execution.no
     return False
 

@@ -173,12 +173,13 @@ def page(
               where s.execution_no = $1 and s.path = page.path and s.status = 'aborted'
             )
             select page.*, u.model_calls, u.input_tokens, u.output_tokens, u.cached_tokens, u.cost_nanos,
-                   u.unpriced_calls, u.attempts
+                   u.unpriced_calls, u.ecu_micros, u.attempts
             from page
             left join (
               select path, sum(model_calls) as model_calls, sum(input_tokens) as input_tokens,
                      sum(output_tokens) as output_tokens, sum(cached_tokens) as cached_tokens,
-                     sum(cost_nanos) as cost_nanos, sum(unpriced_calls) as unpriced_calls, sum(attempts) as attempts
+                     sum(cost_nanos) as cost_nanos, sum(unpriced_calls) as unpriced_calls,
+                     sum(ecu_micros) as ecu_micros, sum(attempts) as attempts
               from steps where no in (select no from steps_of_page)
               group by path
             ) u on u.path = page.path

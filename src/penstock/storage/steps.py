@@ -12,12 +12,12 @@ from penstock.types import Tenant
 COLUMNS = (
     "execution_no, path, node, round, generation, status, fingerprint, attempts, started_at, duration_ms, output,"
     " output_is_item, error, model_calls, input_tokens, output_tokens, cached_tokens, cost_nanos, unpriced_calls,"
-    " detail"
+    " detail, ecu_micros"
 )
 
 _INSERT = f"""
 insert into steps ({COLUMNS})
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 on conflict do nothing
 """
 
@@ -75,12 +75,13 @@ def usage(execution_no: int) -> Transaction[Usage]:
     rows = yield (
         "select coalesce(sum(model_calls), 0) as a, coalesce(sum(input_tokens), 0) as b,"
         " coalesce(sum(output_tokens), 0) as c, coalesce(sum(cached_tokens), 0) as d,"
-        " coalesce(sum(cost_nanos), 0) as e, coalesce(sum(unpriced_calls), 0) as f"
+        " coalesce(sum(cost_nanos), 0) as e, coalesce(sum(unpriced_calls), 0) as f,"
+        " coalesce(sum(ecu_micros), 0) as g"
         " from steps where execution_no = $1",
         execution_no,
     )
     row = rows[0]
-    return Usage(*(int(row[column]) for column in "abcdef"))
+    return Usage(*(int(row[column]) for column in "abcdefg"))
 
 
 def log_page(

@@ -8,8 +8,8 @@ import pytest
 
 from penstock.models.catalog import Catalog
 from penstock.models.gateway import Gateway
+from penstock.models.meter import Meter
 from penstock.models.prices import Prices
-from penstock.models.usage import Usage
 from penstock.models.wire import Message, ModelRequest
 from penstock.net.client import GuardedClient
 from penstock.net.policy import EgressPolicy
@@ -39,8 +39,8 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def usage() -> Usage:
-    return Usage()
+def meter() -> Meter:
+    return Meter()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from penstock.errors import StepError
 from penstock.models.gateway import Gateway
-from penstock.models.usage import Usage
+from penstock.models.meter import Meter
 from penstock.models.wire import Image, Message, ModelRequest
 from penstock.testing.model_server import ModelServer
 from penstock.types import Tenant
@@ -36,74 +36,74 @@ async def saved(gateway: Gateway, tenant: Tenant, server: ModelServer) -> None:
 PROTOCOLS = pytest.mark.parametrize("model", ["my-openai", "my-anthropic", "my-gemini"])
 
 
-async def failure(gateway: Gateway, tenant: Tenant, request: ModelRequest, usage: Usage | None = None) -> StepError:
+async def failure(gateway: Gateway, tenant: Tenant, request: ModelRequest, meter: Meter | None = None) -> StepError:
     with pytest.raises(StepError) as caught:
-        await gateway.complete(tenant, request, usage or Usage())
+        await gateway.complete(tenant, request, meter or Meter())
     return caught.value
 
 
 @PROTOCOLS
 async def test_answers_with_text_and_counts(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask, model: str
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask, model: str
 ) -> None:
     server.script([{"contains": "hello", "template": "{last} from {model}"}])
     request = ask(model, params={"temperature": 0, "maxTokens": 8, "topP": 0.5, "stop": "x", "seed": 1})
-    response = await gateway.complete(tenant, request, usage)
+    response = await gateway.complete(tenant, request, meter)
     assert response.value == response.text == "hello from m/1"
     assert (response.finish_reason, response.request_id) == ("stop", "scripted-1")
     assert response.model == model
-    assert usage.model_calls == 1
-    assert usage.input_tokens > 0
-    assert usage.output_tokens > 0
-    assert usage.unpriced_calls == 1
+    assert meter.usage.model_calls == 1
+    assert meter.usage.input_tokens > 0
+    assert meter.usage.output_tokens > 0
+    assert meter.usage.unpriced_calls == 1
     assert response.price_source is None
 
 
 @PROTOCOLS
-async def test_system_and_images_travel(gateway: Gateway, tenant: Tenant, usage: Usage, model: str) -> None:
+async def test_system_and_images_travel(gateway: Gateway, tenant: Tenant, meter: Meter, model: str) -> None:
     image = Image("data:image/png;base64,iVBORw0KGgo=")
     messages = (Message("system", "be brief"), Message("user", "what is this?", (image,)))
-    response = await gateway.complete(tenant, ModelRequest(model, messages), usage)
+    response = await gateway.complete(tenant, ModelRequest(model, messages), meter)
     assert response.text.startswith("scripted reply ")
 
 
 @PROTOCOLS
 async def test_structured_output_is_the_parsed_value(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask, model: str
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask, model: str
 ) -> None:
     server.script([{"json": {"label": "bad"}}])
-    response = await gateway.complete(tenant, ask(model, schema=SCHEMA), usage)
+    response = await gateway.complete(tenant, ask(model, schema=SCHEMA), meter)
     assert response.value == {"label": "bad"}
     assert not response.repaired
 
 
 @PROTOCOLS
 async def test_a_schema_whose_root_is_no_object_works_everywhere(
-    gateway: Gateway, tenant: Tenant, usage: Usage, ask: Ask, model: str
+    gateway: Gateway, tenant: Tenant, meter: Meter, ask: Ask, model: str
 ) -> None:
     schema = {"type": "array", "items": {"$ref": "#/$defs/label"}, "$defs": {"label": {"enum": ["good"]}}}
-    response = await gateway.complete(tenant, ask(model, schema=schema), usage)
+    response = await gateway.complete(tenant, ask(model, schema=schema), meter)
     assert response.value == ["good"]
 
 
 @PROTOCOLS
 async def test_an_answer_that_misses_its_schema_is_repaired_once(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask, model: str
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask, model: str
 ) -> None:
     server.script([{"contains": "hello", "text": '{"label":"fine"}'}, {"contains": "label", "json": {"label": "good"}}])
-    response = await gateway.complete(tenant, ask(model, schema=SCHEMA), usage)
+    response = await gateway.complete(tenant, ask(model, schema=SCHEMA), meter)
     assert response.value == {"label": "good"}
     assert response.repaired
-    assert usage.model_calls == 2
+    assert meter.usage.model_calls == 2
 
 
 async def test_an_answer_that_misses_its_schema_twice_is_an_error_that_was_paid_for(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask
 ) -> None:
     server.script([{"text": "I would say good."}])
-    error = await failure(gateway, tenant, ask("my-openai", schema=SCHEMA), usage)
+    error = await failure(gateway, tenant, ask("my-openai", schema=SCHEMA), meter)
     assert (error.code, error.retryable, error.cause) == ("output_schema_mismatch", True, "I would say good.")
-    assert usage.model_calls == 2
+    assert meter.usage.model_calls == 2
     assert server.stats()["calls"] == 2
 
 
@@ -127,10 +127,10 @@ async def test_a_structured_answer_cut_by_the_token_limit_says_so(
 
 
 async def test_text_cut_by_the_token_limit_is_an_answer(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask
 ) -> None:
     server.script([{"text": "Once upon a", "finishReason": "length"}])
-    response = await gateway.complete(tenant, ask("my-openai"), usage)
+    response = await gateway.complete(tenant, ask("my-openai"), meter)
     assert (response.text, response.finish_reason) == ("Once upon a", "length")
 
 
@@ -161,14 +161,14 @@ async def test_statuses(
     gateway: Gateway, tenant: Tenant, server: ModelServer, ask: Ask, model: str, status: int, code: str, retryable: bool
 ) -> None:
     server.script([{"status": status, "error": f"no luck with {KEY} and sk-ant-another-0123456789"}])
-    usage = Usage()
-    error = await failure(gateway, tenant, ask(model), usage)
+    meter = Meter()
+    error = await failure(gateway, tenant, ask(model), meter)
     assert (error.code, error.retryable) == (code, retryable)
     assert error.cause is not None
     assert "no luck" in error.cause
     assert "secret" not in error.cause
     assert "another" not in error.cause
-    assert usage.model_calls == 0
+    assert meter.usage.model_calls == 0
 
 
 async def test_a_conflict_is_retryable_where_the_provider_says_so(
@@ -189,12 +189,12 @@ async def test_an_account_without_money_is_not_asked_again(
 
 @PROTOCOLS
 async def test_429_carries_its_retry_after_and_keeps_the_next_call_back(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask, model: str
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask, model: str
 ) -> None:
     server.script([{"status": 429, "retryAfterSeconds": 0.2, "times": 1}])
     error = await failure(gateway, tenant, ask(model))
     assert (error.code, error.retryable, error.retry_after_seconds) == ("model_rate_limited", True, 0.2)
-    await gateway.complete(tenant, ask(model), usage)
+    await gateway.complete(tenant, ask(model), meter)
     first, second = server.calls()
     assert second["at"] - first["at"] >= 190
 
@@ -257,42 +257,42 @@ async def test_a_private_address_is_not_called(gateway: Gateway, tenant: Tenant,
 
 
 async def test_a_cancelled_call_is_stopped_and_leaves_no_place_taken(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask
 ) -> None:
     server.script([{"contains": "hang", "behaviour": "hang"}])
-    tasks = [asyncio.create_task(gateway.complete(tenant, ask("my-openai", "hang"), usage)) for _ in range(25)]
+    tasks = [asyncio.create_task(gateway.complete(tenant, ask("my-openai", "hang"), meter)) for _ in range(25)]
     while (await asyncio.to_thread(server.stats))["inFlight"] < 20:
         pass
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*(gateway.complete(tenant, ask("my-openai"), usage) for _ in range(25)))
-    assert usage.model_calls == 25
+    await asyncio.gather(*(gateway.complete(tenant, ask("my-openai"), meter) for _ in range(25)))
+    assert meter.usage.model_calls == 25
 
 
 async def test_no_more_calls_at_once_than_the_limit_allows(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, usage: Usage, ask: Ask
+    gateway: Gateway, tenant: Tenant, server: ModelServer, meter: Meter, ask: Ask
 ) -> None:
     server.script([{"delayMs": 20}])
-    await asyncio.gather(*(gateway.complete(tenant, ask("my-openai"), usage) for _ in range(20)))
+    await asyncio.gather(*(gateway.complete(tenant, ask("my-openai"), meter) for _ in range(20)))
     assert server.stats()["mostInFlight"] <= 20
 
 
-async def test_scripted_models_say_that_they_are(gateway: Gateway, tenant: Tenant, usage: Usage, ask: Ask) -> None:
-    echo = await gateway.complete(tenant, ask("scripted/echo", "say it"), usage)
-    fixed = await gateway.complete(tenant, ask("scripted/delay:1:fixed:done"), usage)
+async def test_scripted_models_say_that_they_are(gateway: Gateway, tenant: Tenant, meter: Meter, ask: Ask) -> None:
+    echo = await gateway.complete(tenant, ask("scripted/echo", "say it"), meter)
+    fixed = await gateway.complete(tenant, ask("scripted/delay:1:fixed:done"), meter)
     assert (echo.text, echo.scripted, echo.price_source) == ("say it", True, "scripted")
     assert fixed.text == "done"
-    assert (usage.cost_nanos, usage.unpriced_calls) == (0, 0)
+    assert (meter.usage.cost_nanos, meter.usage.unpriced_calls) == (0, 0)
     error = await failure(gateway, tenant, ask("scripted/fail:503"))
     assert (error.code, error.retryable) == ("model_error", True)
 
 
 async def test_scripted_models_speak_to_the_server_of_the_environment(
-    gateway: Gateway, tenant: Tenant, server: ModelServer, environment: dict[str, str], usage: Usage, ask: Ask
+    gateway: Gateway, tenant: Tenant, server: ModelServer, environment: dict[str, str], meter: Meter, ask: Ask
 ) -> None:
     environment["PENSTOCK_SCRIPTED_URL"] = server.url
-    response = await gateway.complete(tenant, ask("scripted/echo", "over the wire"), usage)
+    response = await gateway.complete(tenant, ask("scripted/echo", "over the wire"), meter)
     assert (response.text, response.scripted) == ("over the wire", True)
     assert server.stats()["calls"] == 1
 

@@ -32,7 +32,7 @@ OF_ONE_ITEM = {
 }
 OF_THE_FEW = {
     "executions.next_waiting": (lambda: executions.next_waiting("batch", 0, "me", 10), "executions_open"),
-    "executions.cancel_requested": (lambda: executions.cancel_requested("me"), "executions_to_cancel"),
+    "executions.to_stop": (lambda: executions.to_stop("me"), "executions_to_stop"),
     "executions.overdue": (lambda: executions.overdue(1, 100), "executions_by_deadline"),
     "items.drop_unfinished": (lambda: items.drop_unfinished(1), "items_unusual"),
     "items.first_failed": (lambda: items.first_failed(1, 1), "items_unusual"),

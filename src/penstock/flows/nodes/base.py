@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Ty
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from penstock.models.meter import Meter
 from penstock.models.usage import Usage
 from penstock.types import Json, JsonObject, Tenant
 
@@ -107,8 +108,8 @@ S = TypeVar("S", bound=NodeSettings)
 class NodeContext:
     """What one run of one node may know and use.
 
-    `usage` and `detail` are written by the node: tokens and money consumed (also by attempts that failed), and facts
-    for the log (model, finish reason, status code).
+    `meter` counts what model calls consume, also those of attempts that failed; `detail` takes facts for the log
+    (model, finish reason, status code).
     """
 
     tenant: Tenant
@@ -120,8 +121,12 @@ class NodeContext:
     round: int
     attempt: int
     services: Services
-    usage: Usage = field(default_factory=Usage)
+    meter: Meter = field(default_factory=Meter)
     detail: dict[str, Json] = field(default_factory=dict)
+
+    @property
+    def usage(self) -> Usage:
+        return self.meter.usage
 
     @property
     def idempotency_key(self) -> str:

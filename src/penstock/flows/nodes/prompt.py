@@ -90,7 +90,7 @@ class Prompt(Node[PromptSettings]):
         failures: list[StepError] = []
         for model in models:
             try:
-                response = await ctx.services.models.complete(ctx.tenant, replace(request, model=model), ctx.usage)
+                response = await ctx.services.models.complete(ctx.tenant, replace(request, model=model), ctx.meter)
             except StepError as error:
                 failures.append(error)
                 if not (error.retryable or error.code in _UNUSABLE):

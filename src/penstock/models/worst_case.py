@@ -1,0 +1,69 @@
+"""The most that a model call can consume, known before it is made.
+
+A token stands for at least one byte of text, so the bytes of a request bound the tokens of its input. The output is
+bounded by the request's own token limit; a call that has none is given one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+
+from penstock.errors import StepError
+from penstock.models.compute_units import CALL_MICROS
+from penstock.models.prices import Price
+from penstock.models.providers.base import Tokens
+from penstock.models.usage import Amounts
+from penstock.models.wire import ModelRequest
+from penstock.types import Json
+
+OUTPUT_TOKENS = 4_096
+"""What a call under a budget may answer when it does not say."""
+IMAGE_TOKENS = 50_000
+"""More than the providers' documented most for one image (OpenAI counts up to 48,169 for its small models)."""
+_FRAME_TOKENS = 64
+"""What a provider's chat template adds around a request and around each message."""
+_LIMIT_NAMES = ("maxTokens", "max_tokens", "max_completion_tokens", "maxOutputTokens", "max_output_tokens")
+_ANSWER_NAMES = ("n", "candidateCount", "best_of")
+"""Some providers give several answers to one request, and bill each."""
+
+
+def bounded(request: ModelRequest) -> tuple[ModelRequest, Tokens]:
+    """The request with a limit on its output, and the most tokens it can take."""
+    limit = max(_counts(request.params, _LIMIT_NAMES), default=None)
+    if limit is None:
+        limit = OUTPUT_TOKENS
+        request = replace(request, params={**request.params, "maxTokens": limit})
+    answers = max(_counts(request.params, _ANSWER_NAMES), default=1)
+    return request, Tokens(input=_input_tokens(request), output=limit * answers)
+
+
+def worst_case(price: Price | None, tokens: Tokens, model: str, *, in_money: bool) -> Amounts:
+    """What so many tokens cost at most. Raises `StepError` when money is limited and the price is not known."""
+    if price is None and in_money:
+        message = (
+            f"the price of {model} is not known, so a budget in dollars cannot hold it: "
+            "save the model with its pricing, or give the budget in tokens"
+        )
+        raise StepError("budget_needs_price", message)
+    nanos = 0
+    if price is not None:
+        written = replace(tokens, cache_write=tokens.input)
+        nanos = max(price.nanos(tokens), price.nanos(written))
+    return Amounts(nanos, tokens.input + tokens.output, CALL_MICROS)
+
+
+def _input_tokens(request: ModelRequest) -> int:
+    tokens = _FRAME_TOKENS + len(msgspec.json.encode(request.params))
+    if request.schema is not None:
+        tokens += _FRAME_TOKENS + 2 * len(msgspec.json.encode(request.schema))
+    for message in request.messages:
+        tokens += _FRAME_TOKENS + len(message.text.encode(errors="replace")) + IMAGE_TOKENS * len(message.images)
+    return tokens
+
+
+def _counts(params: Mapping[str, Json], names: tuple[str, ...]) -> list[int]:
+    values = (params.get(name) for name in names)
+    return [value for value in values if isinstance(value, int) and not isinstance(value, bool) and value > 0]
