@@ -28,7 +28,7 @@ _UNKNOWN_RETRY_AFTER = 2
 def links(call: Call, execution_id: str) -> JsonObject:
     """Where the parts of an execution are."""
     here = call.path(f"/executions/{execution_id}")
-    return {"self": here, **{part: f"{here}/{part}" for part in ("items", "results", "logs", "cancel")}}
+    return {"self": here, **{part: f"{here}/{part}" for part in ("events", "items", "results", "logs", "cancel")}}
 
 
 async def handle(call: Call, execution: Execution) -> dict[str, Json]:

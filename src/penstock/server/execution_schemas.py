@@ -26,6 +26,7 @@ class Links(msgspec.Struct):
     """Where the parts of an execution are."""
 
     self: str
+    events: str
     items: str
     results: str
     logs: str

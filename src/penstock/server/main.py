@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -37,6 +37,7 @@ def serve(settings: Settings, *, worker: bool = True) -> None:
     with a sentence for people when the port is taken (then nothing has been touched) or the store cannot be used.
     """
     _log_to_stderr()
+    _allow_many_connections()
     listener = _listen(settings.host, settings.port)
     with listener:
         _run(_serve(settings, listener, worker=worker))
@@ -46,6 +47,18 @@ def work(settings: Settings) -> None:
     """Run executions without an API, until SIGTERM or SIGINT. Raises SystemExit (1) when the store cannot be used."""
     _log_to_stderr()
     _run(_work(settings))
+
+
+def _allow_many_connections() -> None:
+    """Each connection takes a file descriptor, and the usual soft limit of 1,024 is only for old programs."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS says that there is no limit and then takes no such number.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(settings: Settings, listener: socket.socket, *, worker: bool) -> None:
