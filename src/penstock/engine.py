@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.secrets import SecretVault, load_master_key
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
@@ -37,6 +38,8 @@ from penstock.settings import Settings
 from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
+from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
+from penstock.webhooks.service import Webhooks
 
 RESERVED_SHARE = 8
 """One place in so many is kept free for callers who wait."""
@@ -55,6 +58,8 @@ class Engine:
     executions: ExecutionService
     library: FlowLibrary
     flows: FlowService
+    limits: ProjectLimits
+    webhooks: Webhooks
     lock: FolderLock | None
 
     @property
@@ -111,6 +116,7 @@ class Engine:
         on_flush: Callable[[Flush], None] | None,
     ) -> Engine:
         limits = settings.limits
+        project_limits = ProjectLimits(store)
         vault = SecretVault(store, load_master_key(settings.data_dir))
         catalog = Catalog(store, encrypt=vault.encrypt, decrypt=vault.decrypt, environment=os.environ)
         http = GuardedClient(_egress_policy(settings))
@@ -130,7 +136,9 @@ class Engine:
         library = FlowLibrary(store)
         flows = FlowService(store, library, executions, services, limits)
         jobs[FLOW] = flows.open_job
-        return cls(settings, store, services, catalog, journal, dispatcher, executions, library, flows, lock)
+        return cls(
+            settings, store, services, catalog, journal, dispatcher, executions, library, flows, project_limits, lock
+        )
 
     async def start(self) -> None:
         """Begin to run: first what an earlier process left unfinished."""

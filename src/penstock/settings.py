@@ -23,7 +23,11 @@ class Limits:
     default_concurrency: int = 50
     max_concurrency: int = 5000
     max_running_executions: int = 256
+    max_items_in_flight: int = 5000
+    requests_per_minute: int = 0
     shutdown_grace_seconds: float = 8.0
+    max_event_streams: int = 5000
+    event_heartbeat_seconds: float = 15.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     allowed_networks: tuple[str, ...] = ()
     """Networks (`10.0.0.0/8`) that outgoing requests may reach although they are private."""
+    webhook_schedule_seconds: tuple[float, ...] | None = None
+    """The wait before each attempt to deliver a webhook; None: ten attempts within 76 hours."""
 
     @property
     def database_path(self) -> Path:
@@ -62,7 +68,8 @@ def limits_from_environment() -> Limits:
 
 
 def settings_from_environment() -> Settings:
-    """Settings from `PENSTOCK_DATA`, `_HOST`, `_PORT`, `_DATABASE_URL`, `_SYNCHRONOUS`, `_ALLOWED_NETWORKS`; limits.
+    """Settings from `PENSTOCK_DATA`, `_HOST`, `_PORT`, `_DATABASE_URL`, `_SYNCHRONOUS`, `_ALLOWED_NETWORKS`,
+    `_WEBHOOK_SCHEDULE_SECONDS`; limits.
 
     Raises ValueError naming the variable when one makes no sense.
     """
@@ -78,4 +85,17 @@ def settings_from_environment() -> Settings:
         synchronous=environment.get("PENSTOCK_SYNCHRONOUS", "FULL"),
         limits=limits_from_environment(),
         allowed_networks=tuple(filter(None, environment.get("PENSTOCK_ALLOWED_NETWORKS", "").split(","))),
+        webhook_schedule_seconds=_schedule(environment.get("PENSTOCK_WEBHOOK_SCHEDULE_SECONDS")),
     )
+
+
+def _schedule(text: str | None) -> tuple[float, ...] | None:
+    if not text:
+        return None
+    try:
+        waits = tuple(float(wait) for wait in text.split(","))
+    except ValueError:
+        waits = ()
+    if not waits or not all(0 <= wait < float("inf") for wait in waits):
+        raise ValueError(f"PENSTOCK_WEBHOOK_SCHEDULE_SECONDS must be seconds with commas between, not {text!r}")
+    return waits

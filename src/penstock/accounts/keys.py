@@ -44,6 +44,8 @@ class Principal:
     key_id: str
     name: str
     scopes: frozenset[str]
+    requests_per_minute: int | None = None
+    """The key's own limit; None: it shares its project's."""
 
     def require(self, scope: str) -> None:
         """Raises `Forbidden`, naming the scope, when this key does not hold it."""
@@ -64,6 +66,7 @@ class KeyInfo:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+    requests_per_minute: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Accounts:
             raise Invalid("api_key_unsafe", f"PENSTOCK_API_KEY must have {limits}, chosen at random.")
         tenant, created = await default_project(self._store)
         if api_key is not None:
-            await self._insert(tenant, "PENSTOCK_API_KEY", api_key, (ADMIN,), None)
+            await self._insert(tenant, "PENSTOCK_API_KEY", api_key, (ADMIN,))
             return FirstStart(created, tenant)
         if not make_key or await self._store.read(sql.has_keys(tenant)):
             return FirstStart(created, tenant)
@@ -155,7 +158,13 @@ class Accounts:
         return known.principal
 
     async def create(
-        self, tenant: Tenant, name: str, scopes: tuple[str, ...], *, expires_at: int | None = None
+        self,
+        tenant: Tenant,
+        name: str,
+        scopes: tuple[str, ...],
+        *,
+        expires_at: int | None = None,
+        requests_per_minute: int | None = None,
     ) -> NewKey:
         """Make a key. Raises `Invalid` for an unknown scope, an empty name or an end in the past."""
         if not 1 <= len(name) <= MAX_NAME_LENGTH:
@@ -165,7 +174,7 @@ class Accounts:
             detail = "The key would have expired already."
             raise Invalid("expiry_past", detail, errors=(FieldError("expiresAt", "must be in the future"),))
         key = _new_key()
-        info = await self._insert(tenant, name, key, checked_scopes(scopes), expires_at)
+        info = await self._insert(tenant, name, key, checked_scopes(scopes), expires_at, requests_per_minute)
         if info is None:
             raise Unavailable("key_collision", "Two keys came out the same; the machine's random source is broken.")
         return NewKey(info, key)
@@ -184,7 +193,13 @@ class Accounts:
         return _info(row)
 
     async def _insert(
-        self, tenant: Tenant, name: str, key: str, scopes: tuple[str, ...], expires_at: int | None
+        self,
+        tenant: Tenant,
+        name: str,
+        key: str,
+        scopes: tuple[str, ...],
+        expires_at: int | None = None,
+        requests_per_minute: int | None = None,
     ) -> KeyInfo | None:
         row = await self._store.write(
             sql.insert_key(
@@ -194,6 +209,7 @@ class Accounts:
                 key_hash=_hash(key),
                 scopes=json.dumps(scopes),
                 expires_at=expires_at,
+                requests_per_minute=requests_per_minute,
             )
         )
         return None if row is None else _info(row)
@@ -211,6 +227,7 @@ class Accounts:
             row["id"],
             row["name"],
             frozenset(json.loads(row["scopes"])),
+            row["requests_per_minute"],
         )
         known = _Known(principal, row["expires_at"], row["last_used_at"] or 0, read_at)
         # What was read while a key was being revoked may be from before it: good for this request, not for the next.
@@ -259,4 +276,5 @@ def _info(row: Any) -> KeyInfo:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+        requests_per_minute=row["requests_per_minute"],
     )

@@ -20,7 +20,11 @@ SCOPES: Mapping[str, str] = {
     "secrets:write": "Put and delete secrets, and list their names; values can never be read back.",
     "models:read": "Read the saved models.",
     "models:write": "Save, change, test and delete models.",
+    "webhooks:read": "Read webhook endpoints and deliveries.",
+    "webhooks:write": "Add, change, test and delete webhook endpoints, show and rotate their secrets, replay deliveries.",
     "keys:admin": "Create, list and revoke keys. A key can grant only what it may do itself.",
+    "limits:read": "Read the project's limits.",
+    "limits:write": "Change the project's limits.",
     "metrics:read": "Read the metrics of the process.",
     ADMIN: "Everything.",
 }

@@ -39,10 +39,18 @@ async def list_keys(session: Session) -> None:
     "--scope", "scopes", multiple=True, required=True, help="What it may do, e.g. executions:run; may be repeated."
 )
 @click.option("--expires", type=click.DateTime(), help="The end of its life, UTC.")
+@click.option("--requests-per-minute", type=click.IntRange(min=1), help="A limit of its own; else its project's.")
 @session_command()
-async def create(session: Session, name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
+async def create(
+    session: Session, name: str, scopes: tuple[str, ...], expires: datetime | None, requests_per_minute: int | None
+) -> None:
     """Create a key and print it; it is shown this once."""
-    made = await session.client.keys.create(name, scopes, expires_at=expires.replace(tzinfo=UTC) if expires else None)
+    made = await session.client.keys.create(
+        name,
+        scopes,
+        expires_at=expires.replace(tzinfo=UTC) if expires else None,
+        requests_per_minute=requests_per_minute,
+    )
     if session.as_json:
         show_json(made.to_dict())
         return

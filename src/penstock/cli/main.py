@@ -15,6 +15,7 @@ ENTRIES = {
     "executions": Entry("penstock.cli.executions:executions", "Follow and steer runs."),
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
+    "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
     "models": Entry("penstock.cli.models:models", "List, add and test models."),
     "backup": Entry("penstock.cli.backup:backup", "Copy the store to a file, also while it is in use."),
     "restore": Entry("penstock.cli.backup:restore", "Bring a backup back into a data folder."),

@@ -292,12 +292,35 @@ class Key(Record, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    requests_per_minute: int | None = None
 
 
 class NewKey(Key, frozen=True, kw_only=True):
     """A key that was just made. `key` is shown this once and kept nowhere."""
 
     key: str
+
+
+class EffectiveLimits(Record, frozen=True, kw_only=True):
+    """The limits that hold for a project: its own, or the server's where it has none. None is no limit."""
+
+    max_queued_executions: int | None = None
+    max_running_executions: int | None = None
+    max_items_in_flight: int | None = None
+    requests_per_minute: int | None = None
+    retention_days: int | None = None
+
+
+class ProjectLimits(Record, frozen=True, kw_only=True):
+    """What a project may have; None is as much as the server allows. `weight` is its share beside others that wait."""
+
+    weight: float = 1.0
+    max_queued_executions: int | None = None
+    max_running_executions: int | None = None
+    max_items_in_flight: int | None = None
+    requests_per_minute: int | None = None
+    retention_days: int | None = None
+    effective: EffectiveLimits | None = None
 
 
 class Secret(Record, frozen=True, kw_only=True):

@@ -15,10 +15,12 @@ from pydantic.alias_generators import to_camel
 from starlette.middleware import Middleware
 
 from penstock.accounts.keys import Accounts
-from penstock.server import openapi, problems
+from penstock.executions.events import Feeds
+from penstock.server import openapi, problems, sse
 from penstock.server.auth import Running
 from penstock.server.edge import Edge
 from penstock.server.metrics import Metrics
+from penstock.server.rate_limits import RateLimits
 from penstock.server.routes import ROUTERS, SCHEMAS
 from penstock.server.uploads import discard_leftovers
 from penstock.settings import Settings
@@ -82,12 +84,19 @@ async def _running(settings: Settings, metrics: Metrics, *, worker: bool, embedd
     try:
         accounts = Accounts(engine.store)
         first = await accounts.first_start(os.environ.get("PENSTOCK_API_KEY") or None, make_key=not embedded)
-        running = Running(settings, metrics, engine, accounts, first, accounts.embed(first.tenant))
+        rate_limits = RateLimits(engine.limits.of, settings.limits.requests_per_minute)
+        feeds = Feeds(engine.store, engine.dispatcher, engine.executions, sse.wire(settings.limits))
+        streams = sse.Streams(settings.limits.max_event_streams)
+        embedded_key = accounts.embed(first.tenant)
+        running = Running(
+            settings, metrics, engine, accounts, rate_limits, first, embedded_key, feeds=feeds, streams=streams
+        )
         await asyncio.to_thread(discard_leftovers, running.uploads)
         await engine.start()
         try:
             yield running
         finally:
+            await feeds.close()
             await accounts.close()
     finally:
         await engine.stop()

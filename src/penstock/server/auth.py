@@ -16,11 +16,14 @@ from penstock.accounts.keys import Accounts, FirstStart, Principal
 from penstock.server.bodies import read_model, read_object
 from penstock.server.metrics import Metrics
 from penstock.server.problems import REQUEST_ID
+from penstock.server.rate_limits import RateLimits
 from penstock.settings import Settings
 from penstock.types import Tenant
 
 if TYPE_CHECKING:
     from penstock.engine import Engine
+    from penstock.executions.events import Feeds
+    from penstock.server.sse import Streams
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,8 +36,11 @@ class Running:
     metrics: Metrics
     engine: Engine
     accounts: Accounts
+    rate_limits: RateLimits
     first_start: FirstStart
     embedded_key: str = field(repr=False)
+    feeds: Feeds
+    streams: Streams
     waiting: set[asyncio.Task[Any]] = field(default_factory=set)
     """Handlers that wait for an execution to end; a shutdown interrupts them, the executions are parked."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,6 +53,7 @@ class Running:
     def interrupt_waiters(self) -> None:
         """Let every waiting caller be answered now; each is told how to attach to its execution again."""
         self.stopping.set()
+        self.feeds.stop()
         for task in self.waiting:
             task.cancel()
 
@@ -90,7 +97,7 @@ class Call:
 class Needs:
     """A dependency that lets a request pass when its key holds `scope`, and gives its `Call`.
 
-    Raises `Unauthenticated` or `Forbidden`. The description of the API reads `scope` from here.
+    Raises `Unauthenticated`, `LimitReached` or `Forbidden`. The description of the API reads `scope` from here.
     """
 
     def __init__(self, scope: str) -> None:
@@ -99,6 +106,7 @@ class Needs:
     async def __call__(self, request: Request) -> Call:
         running: Running = request.app.state.running
         principal = await running.accounts.authenticate(presented_key(request.headers))
+        await running.rate_limits.count(principal, request.scope)
         principal.require(self.scope)
         return Call(request, running, principal)
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penstock.ids import new_id
 from penstock.server.metrics import Metrics
 from penstock.server.problems import REQUEST_ID, internal_error
+from penstock.server.rate_limits import headers_of
 
 BASE_PATH = "/v1"
 _CLIENT_GONE = 499
@@ -52,7 +53,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *headers]
+                message["headers"] = [*message.get("headers", ()), *headers, *headers_of(scope)]
             await send(message)
 
         started = time.perf_counter()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.clock import now_ms
 from penstock.ids import new_id
 from penstock.storage.store import Transaction
-from penstock.types import Tenant
+from penstock.types import Json, Tenant
 
 _KEY_COLUMNS = "id, organization_id, project_id, name, prefix, scopes, created_at, expires_at, revoked_at, last_used_at"
 
@@ -43,13 +45,41 @@ def insert_project(organization_id: str, name: str) -> Transaction[Tenant]:
     return Tenant(organization_id, project_id)
 
 
+def project_settings(project_id: str) -> Transaction[str | None]:
+    """A project's settings as JSON text; None when there is no such project."""
+    rows = yield "select settings from projects where id = $1", project_id
+    return rows[0]["settings"] if rows else None
+
+
+def change_settings(tenant: Tenant, names: Sequence[str], values: Mapping[str, Json]) -> Transaction[bool]:
+    """Give the settings `names` these values, or none where there is none; the others stay. False: no such project."""
+    text = yield from project_settings(tenant.project_id)
+    if text is None:
+        return False
+    kept = {name: value for name, value in json.loads(text).items() if name not in names}
+    rows = yield (
+        "update projects set settings = $1 where id = $2 and organization_id = $3 returning id",
+        json.dumps({**kept, **values}),
+        tenant.project_id,
+        tenant.organization_id,
+    )
+    return bool(rows)
+
+
 def insert_key(
-    tenant: Tenant, *, name: str, prefix: str, key_hash: str, scopes: str, expires_at: int | None
+    tenant: Tenant,
+    *,
+    name: str,
+    prefix: str,
+    key_hash: str,
+    scopes: str,
+    expires_at: int | None,
+    requests_per_minute: int | None = None,
 ) -> Transaction[Any]:
     """Add a key, or leave the one with this hash as it is; returns the new row, None when there was one."""
     rows = yield (
-        "insert into keys (id, organization_id, project_id, name, prefix, hash, scopes, created_at, expires_at) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (hash) do nothing "
+        "insert into keys (id, organization_id, project_id, name, prefix, hash, scopes, created_at, expires_at, "
+        "requests_per_minute) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (hash) do nothing "
         "returning *",
         new_id(),
         tenant.organization_id,
@@ -60,6 +90,7 @@ def insert_key(
         scopes,
         now_ms(),
         expires_at,
+        requests_per_minute,
     )
     return rows[0] if rows else None
 

@@ -17,14 +17,24 @@ class AsyncKeys:
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
 
-    async def create(self, name: str, scopes: Sequence[str], *, expires_at: datetime | None = None) -> NewKey:
+    async def create(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        expires_at: datetime | None = None,
+        requests_per_minute: int | None = None,
+    ) -> NewKey:
         """Make a key that ends at `expires_at` (with a time zone), or never.
 
-        Its `key` is in this answer only. It can be granted only what the calling key may do itself.
+        With `requests_per_minute` it has a limit of its own; else it shares its project's. Its `key` is in this answer
+        only. It can be granted only what the calling key may do itself.
         """
         body: dict[str, Any] = {"name": name, "scopes": [*scopes]}
         if expires_at is not None:
             body["expiresAt"] = expires_at.isoformat()
+        if requests_per_minute is not None:
+            body["requestsPerMinute"] = requests_per_minute
         return await self._transport.fetch(calls.post("/keys", body), NewKey)
 
     def list(self) -> AsyncIterator[Key]:

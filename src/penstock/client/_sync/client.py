@@ -10,6 +10,7 @@ from penstock.client._sync.datasets import Datasets
 from penstock.client._sync.executions import Executions
 from penstock.client._sync.flows import Flows
 from penstock.client._sync.keys import Keys, Secrets
+from penstock.client._sync.limits import Limits
 from penstock.client._sync.models import Models
 from penstock.client._sync.prompts import Prompts
 from penstock.client._sync.transport import Transport
@@ -52,6 +53,7 @@ class Penstock:
         self.models = Models(self._transport)
         self.keys = Keys(self._transport)
         self.secrets = Secrets(self._transport)
+        self.limits = Limits(self._transport)
 
     @property
     def url(self) -> str:

@@ -7,11 +7,13 @@ from fastapi import APIRouter
 from penstock.server.routes import (
     datasets,
     docs,
+    events,
     executions,
     flows,
     health,
     jobs,
     keys,
+    limits,
     models,
     prompts,
     runs,
@@ -20,7 +22,7 @@ from penstock.server.routes import (
 
 # The first match wins and costs least: the calls that are made most come first, and `/flows/executions` must come
 # before `/flows/{flow}`.
-_MODULES = (runs, executions, flows, datasets, prompts, models, secrets, keys, jobs)
+_MODULES = (runs, executions, events, flows, datasets, prompts, models, secrets, keys, jobs, limits)
 
 ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, health.router)
 

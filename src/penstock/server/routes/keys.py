@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from penstock.accounts.keys import KeyInfo
+from penstock.accounts.limits import LARGEST
 from penstock.clock import iso
 from penstock.server.answers import answer, maybe_iso, page
 from penstock.server.auth import Call, needs
@@ -30,6 +31,9 @@ class KeyBody(BaseModel):
     expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = Field(
         None, description="When it stops working; ISO 8601 with a zone. Never, when left out."
     )
+    requests_per_minute: int | None = Field(
+        None, ge=1, le=LARGEST, description="How many requests it may make; when left out, it shares its project's."
+    )
 
 
 class Key(msgspec.Struct, rename="camel", kw_only=True):
@@ -43,6 +47,7 @@ class Key(msgspec.Struct, rename="camel", kw_only=True):
     expires_at: str | None
     revoked_at: str | None
     last_used_at: str | None
+    requests_per_minute: int | None
 
 
 class NewKey(Key, rename="camel", kw_only=True):
@@ -64,7 +69,13 @@ async def create_key(call: Admin) -> Response:
     for scope in body.scopes:
         call.principal.require(scope)
     expires_at = None if body.expires_at is None else int(body.expires_at.timestamp() * 1000)
-    made = await call.running.accounts.create(call.tenant, body.name, tuple(body.scopes), expires_at=expires_at)
+    made = await call.running.accounts.create(
+        call.tenant,
+        body.name,
+        tuple(body.scopes),
+        expires_at=expires_at,
+        requests_per_minute=body.requests_per_minute,
+    )
     shown = NewKey(**msgspec.structs.asdict(_shown(made.info)), key=made.key)
     return answer(shown, 201, {"Cache-Control": "no-store"})
 
@@ -93,4 +104,5 @@ def _shown(info: KeyInfo) -> Key:
         expires_at=maybe_iso(info.expires_at),
         revoked_at=maybe_iso(info.revoked_at),
         last_used_at=maybe_iso(info.last_used_at),
+        requests_per_minute=info.requests_per_minute,
     )

@@ -1,0 +1,24 @@
+# Made from ../_async by scripts/unasync.py: change it there.
+"""What a project may have of what all share."""
+
+from __future__ import annotations
+
+from penstock.client import calls
+from penstock.client._sync.transport import Transport
+from penstock.client.objects import ProjectLimits
+
+
+class Limits:
+    """`client.limits`: the limits of the key's project."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self) -> ProjectLimits:
+        """The project's limits, and those that hold."""
+        return self._transport.fetch(calls.get("/limits"), ProjectLimits)
+
+    def set(self, limits: ProjectLimits) -> ProjectLimits:
+        """Replace them all; None is the server's own. `effective` is not sent."""
+        values = {name: value for name, value in limits.to_dict().items() if name != "effective"}
+        return self._transport.fetch(calls.put("/limits", values), ProjectLimits)
