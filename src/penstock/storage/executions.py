@@ -355,7 +355,8 @@ def end(
     if not rows:
         return None
     ended = execution_of(rows[0])
-    yield _INSERT_EVENT, execution.no, ended.seq, now, dumps({"status": status})
+    reason = None if error is None else {"code": error.code, "message": error.message}
+    yield _INSERT_EVENT, execution.no, ended.seq, now, dumps({"status": status, "reason": reason})
     yield from announce(ended, now)
     return ended
 

@@ -104,7 +104,14 @@ def _keep_events(rows: list[Any]) -> Transaction[None]:
             row["execution_no"],
             row["seq"],
             row["finished_at"],
-            dumps({"itemPath": paths.shown(row["path"]), "status": row["status"], "error": loads(row["error"])}),
+            dumps(
+                {
+                    "itemPath": paths.shown(row["path"]),
+                    "status": row["status"],
+                    "error": loads(row["error"]),
+                    "startedAt": row["started_at"],
+                }
+            ),
         )
         for row in rows
         if row["seq"] is not None

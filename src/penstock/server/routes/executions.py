@@ -74,7 +74,9 @@ async def list_executions(
 async def get_execution(
     call: Reads,
     execution_id: ExecutionId,
-    wait: Annotated[float, Query(ge=0, le=LONGEST_POLL_SECONDS, description="Seconds to wait for the end.")] = 0,
+    wait: Annotated[
+        float, Query(ge=0, le=LONGEST_POLL_SECONDS, description="Seconds to wait for the end, or a pause.")
+    ] = 0,
     strict: Annotated[bool, Query(description="Answer 202 until it is over.")] = False,
 ) -> Response:
     """How far it is, with its results when it is completed and they take at most 1 MB.
@@ -250,9 +252,14 @@ for base, tag, suffix in (
 
 
 async def _end_or_time(call: Call, execution_id: str, seconds: float) -> None:
-    """Long polling: when the server stops, the caller is told how far the execution is, and asks again."""
+    """Long polling: when the server stops, the caller is told how far the execution is, and asks again.
+
+    One that is paused meanwhile is news, so it is told at once; for whoever asks of a paused one it is none.
+    """
+    execution = await call.engine.executions.get(call.tenant, execution_id)
+    until_paused = execution.status != Status.PAUSED
     try:
-        await wait_for_end(call, await call.engine.executions.get(call.tenant, execution_id), seconds)
+        await wait_for_end(call, execution, seconds, until_paused=until_paused)
     except ServerStopping:
         return
 
