@@ -2,6 +2,7 @@
 # make test    installs what the tests need and runs all of them
 # make check   style, types, and which package may import which
 # make bench   measures, and makes docs/benchmarks.md (NAME=sync_overhead|flow_throughput|memory|cold_start|all)
+# make chaos   kills Penstock at random and checks what it promises (SEED=1 RUNS=1 MINUTES=30 KILLS=8)
 # make lock    makes the locked requirements anew
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench chaos lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
@@ -25,6 +26,10 @@ check: $(VENV)/test.stamp
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m benchmarks $(or $(NAME),all)
+
+chaos: $(VENV)/test.stamp
+	$(BIN)/python -m chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),8) \
+	  $(if $(MINUTES),--minutes $(MINUTES) --runs $(or $(RUNS),10000),--runs $(or $(RUNS),1))
 
 lock: $(VENV)/test.stamp
 	$(PIP) install uv

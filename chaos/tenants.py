@@ -1,0 +1,67 @@
+"""Several projects with a key each, and what they need to run: a priced model, the flows, a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import httpx2
+
+from chaos import flows
+from penstock.accounts.keys import Accounts
+from penstock.accounts.organizations import create_organization, create_project
+from penstock.storage.migrations import migrate
+from penstock.storage.sqlite import SqliteStore
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A project and its admin key."""
+
+    name: str
+    project_id: str
+    key: str = field(repr=False)
+
+
+async def make_tenants(database: Path, count: int) -> list[Tenant]:
+    """Write projects into a store that nobody serves yet."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore(database)
+    try:
+        await migrate(store)
+        accounts = Accounts(store)
+        await accounts.first_start(None, make_key=False)
+        made = []
+        for number in range(count):
+            organization = await create_organization(store, f"organization {number}")
+            tenant = await create_project(store, organization, "chaos")
+            new = await accounts.create(tenant, "chaos", ("admin",))
+            made.append(Tenant(f"tenant-{number}", tenant.project_id, new.key))
+        await accounts.close()
+        return made
+    finally:
+        await store.close()
+
+
+async def furnish(tenant: Tenant, url: str, model_url: str, receiver_url: str, draw: Random) -> None:
+    """Give a project its model, flows and data set, over the API."""
+    headers = {"Authorization": f"Bearer {tenant.key}"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
+        model = {
+            "name": flows.MODEL,
+            "provider": "openai",
+            "baseUrl": f"{model_url}/v1",
+            "apiKey": "k",
+            "modelName": "scripted",
+            "pricing": flows.PRICING,
+        }
+        answers = [await client.post("/models", json=model)]
+        rows = [{"mood": draw.choice(flows.MIXED)} for _ in range(flows.DATASET_ROWS)]
+        answers.append(await client.post("/datasets", json={"name": flows.DATASET, "rows": rows}))
+        for document in flows.documents(receiver_url).values():
+            yaml = {"content-type": "application/yaml"}
+            answers.append(await client.post("/flows", content=document, headers=yaml))
+        for answer in answers:
+            if answer.status_code != 201:
+                raise RuntimeError(f"{answer.request.url}: {answer.status_code} {answer.text}")
