@@ -70,13 +70,16 @@ class Server:
 
 
 @contextmanager
-def penstock_server(folder: Path) -> Iterator[Server]:
-    """A server on `folder/data`, which is made. It has stopped, and its store is closed, when the block is left."""
+def penstock_server(folder: Path, *, command: str = "up") -> Iterator[Server]:
+    """A server on `folder/data`, which is made; `serve` leaves running to others.
+
+    It has stopped, and its store is closed, when the block is left.
+    """
     port = free_port()
     key = secrets.token_urlsafe(32)
     data, log = folder / "data", folder / "penstock.log"
-    command: list[str | Path] = [PENSTOCK, "up", "--data", data, "--port", str(port)]
-    with started(command, log=log, environment={"PENSTOCK_API_KEY": key}) as process:
+    program: list[str | Path] = [PENSTOCK, command, "--data", data, "--port", str(port)]
+    with started(program, log=log, environment={"PENSTOCK_API_KEY": key}) as process:
         server = Server(f"http://127.0.0.1:{port}", key, data, process)
         wait_for(server.url + "/readyz", process, log=log)
         yield server

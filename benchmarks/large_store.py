@@ -1,0 +1,199 @@
+"""A store of a million executions and ten million items, made once by SQL through the real schema, and kept.
+
+A server makes the store and runs a flow, whose rows become the pattern of all: what a release adds to a table is there
+too. Nine in ten executions are of the project that is asked; one of them holds a tenth of all items.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.penstock_server import penstock_server
+from benchmarks.workspace import ENVIRONMENTS
+
+FLOWS = 1_000
+FIRST_AT = 1_735_689_600_000
+"""2025-01-01, in milliseconds since 1970."""
+APART_MS = 30_000
+WAITING = 100
+"""The last so many have not begun."""
+LARGE_FROM_END = 998
+"""The large execution is so many before the last."""
+
+FLOW = {
+    "name": "many",
+    "input": {"text": {"type": "string", "required": True}},
+    "nodes": {"same": {"type": "transform", "inputs": {"text": "input.text"}, "expression": "text"}},
+    "output": "same.out",
+}
+_ERROR = """'{"code":"model_refused_request","message":"the model refuses","node":"same","retryable":false}'"""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many executions and items a store has."""
+
+    executions: int
+    items: int
+
+    @property
+    def large(self) -> int:
+        """The number of the one large execution, from 1."""
+        return self.executions - LARGE_FROM_END
+
+    @property
+    def items_of_large(self) -> int:
+        return self.items // 10
+
+    @property
+    def items_of_others(self) -> int:
+        """Items of each of them."""
+        return (self.items - self.items_of_large) // self.executions
+
+
+@dataclass(frozen=True)
+class LargeStore:
+    """`folder/data` is the data folder; bytes are those of the database when it was made."""
+
+    folder: Path
+    sizes: Sizes
+    database_bytes: int
+
+
+def large_store(sizes: Sizes) -> LargeStore:
+    """The store of these sizes, made when it is missing."""
+    folder = ENVIRONMENTS / "large_store" / f"{sizes.executions}x{sizes.items}"
+    stamp = folder / "bytes.txt"
+    if not stamp.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        print(f"  making {sizes.executions:,} executions and {sizes.items:,} items in {folder}", flush=True)
+        _make(folder, sizes)
+        stamp.write_text(str((folder / "data" / "penstock.db").stat().st_size))
+    return LargeStore(folder, sizes, int(stamp.read_text()))
+
+
+def execution_id(number: int) -> str:
+    """The id of an execution by its number, from 1."""
+    return f"exec_{created_at(number):012x}{number:012x}"
+
+
+def created_at(number: int) -> int:
+    """When an execution was created, in milliseconds since 1970."""
+    return FIRST_AT + number * APART_MS
+
+
+def _make(folder: Path, sizes: Sizes) -> None:
+    with penstock_server(folder) as server:
+        server.call("POST", "/flows", FLOW)
+        server.call("POST", "/flows/many/executions", {"inputs": [{"text": "a"}, {"text": "b"}], "mode": "sync"})
+    with closing(sqlite3.connect(folder / "data" / "penstock.db", isolation_level=None)) as database:
+        # There is nothing to lose: what is half made is made again.
+        for pragma in ("synchronous = off", "cache_size = -200000"):
+            database.execute(f"pragma {pragma}")
+        _fill(database, sizes)
+        database.execute("pragma wal_checkpoint(truncate)")
+
+
+def _fill(database: sqlite3.Connection, sizes: Sizes) -> None:
+    """Rows in the order in which a server would have written them, table by table."""
+    database.execute("create temp table numbers (n integer primary key, items integer)")
+    database.execute(
+        "insert into numbers with recursive one(n) as (select 1 union all select n + 1 from one where n < ?1)"
+        " select n, case when n = ?2 then ?3 else ?4 end from one",
+        (sizes.executions, sizes.large, sizes.items_of_large, sizes.items_of_others),
+    )
+    database.execute("create temp table ordinals (k integer primary key)")
+    database.execute(
+        "insert into ordinals with recursive one(k) as (select 0 union all select k + 1 from one where k + 1 < ?1)"
+        " select k from one",
+        (sizes.items_of_large,),
+    )
+    waiting_from = sizes.executions - WAITING
+    _copy(database, "executions", "numbers", _execution(waiting_from))
+    every_item = "(select n, k from numbers cross join ordinals on k < items)"
+    _copy(database, "items", every_item, _item(waiting_from))
+    _copy(database, "steps", f"(select * from {every_item} where n <= {waiting_from})", _step())
+    for seq, status in enumerate(("pending", "running", "completed"), 1):
+        of_event = {"execution_no": "n + 1", "seq": str(seq), "at": _at("n"), "data": f'\'{{"status":"{status}"}}\''}
+        _copy(
+            database,
+            "events",
+            "numbers" if seq == 1 else f"(select n from numbers where n <= {waiting_from})",
+            of_event,
+        )
+
+
+def _copy(database: sqlite3.Connection, table: str, source: str, own: Mapping[str, str]) -> None:
+    """For each row of `source`, the first row of a table again, with columns of its own: SQL of (n, k) by name."""
+    names = [row[1] for row in database.execute(f"pragma table_info({table})")]
+    columns = ", ".join(f"{own.get(name, f'pattern.{name}')}" for name in names)
+    database.execute(
+        f"insert into {table} ({', '.join(names)}) select {columns}"
+        f" from {source} cross join (select * from {table} limit 1) pattern"
+    )
+
+
+def _at(number: str) -> str:
+    return f"({FIRST_AT} + {number} * {APART_MS})"
+
+
+def _execution(waiting_from: int) -> dict[str, str]:
+    begun = f"n <= {waiting_from}"
+    status = (
+        f"case when n > {waiting_from} then 'pending' when n % 1000 = 7 then 'timeout' when n % 500 = 3"
+        " then 'cancelled' when n % 100 = 1 then 'failed' else 'completed' end"
+    )
+    counted = "json_set(pattern.summary, '$.counts.succeeded', items - items / 100, '$.counts.failed', items / 100)"
+    return {
+        "no": "n + 1",
+        "id": f"printf('exec_%012x%012x', {_at('n')}, n)",
+        "project_id": "case when n % 10 = 0 then 'another project' else pattern.project_id end",
+        "kind": "case when n % 50000 = 5 then 'evaluation' else pattern.kind end",
+        "subject_id": f"case when n % 2 then pattern.subject_id else printf('%024x', n / 2 % {FLOWS}) end",
+        "subject_name": f"case when n % 2 then pattern.subject_name else printf('flow %d', n / 2 % {FLOWS}) end",
+        "lane": "'batch'",
+        "status": status,
+        "total_items": "items",
+        "seq": f"case when {begun} then items + 3 else 1 end",
+        "created_at": _at("n"),
+        "started_at": f"case when {begun} then {_at('n')} + 2 end",
+        "period_started_at": f"case when {begun} then {_at('n')} + 2 end",
+        "finished_at": f"case when {begun} then {_at('n')} + 20 end",
+        "deadline_at": f"{_at('n')} + 1000000000000",
+        "summary": f"case when {begun} then json_set({counted}, '$.total', items) end",
+        "lease_owner": "null",
+    }
+
+
+def _item(waiting_from: int) -> dict[str, str]:
+    begun = f"n <= {waiting_from}"
+    failed = f"{begun} and k % 100 = 99"
+    return {
+        "execution_no": "n + 1",
+        "path": "printf('%09d', k)",
+        "status": f"case when {failed} then 'failed' when {begun} then 'succeeded' else 'pending' end",
+        "seq": f"case when {begun} then k + 3 end",
+        "input": 'printf(\'{"text":"what item %d of execution %d is handed"}\', k, n)',
+        "error": f"case when {failed} then {_ERROR} end",
+        "started_at": f"case when {begun} then {_at('n')} + 3 end",
+        "finished_at": f"case when {begun} then {_at('n')} + 9 end",
+    }
+
+
+def _step() -> dict[str, str]:
+    return {
+        "no": "null",
+        "execution_no": "n + 1",
+        "path": "printf('%09d', k)",
+        "status": "case when k % 100 = 99 then 'failed' else 'succeeded' end",
+        "started_at": f"{_at('n')} + 4",
+        "output": "case when k % 100 <> 99 then printf('\"what item %d of execution %d is handed\"', k, n) end",
+        "output_is_item": "k % 100 <> 99",
+        "error": f"case when k % 100 = 99 then {_ERROR} end",
+    }
