@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.secrets import SecretVault, load_master_key
+from penstock.clock import now_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.executions.dispatch import Dispatcher
@@ -34,6 +35,8 @@ from penstock.net.policy import EgressPolicy
 from penstock.ownership import FolderLock
 from penstock.queue.local import Places
 from penstock.sandbox.runner import Sandbox
+from penstock.schedules.scheduler import Scheduler
+from penstock.schedules.service import Schedules
 from penstock.settings import Settings
 from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
@@ -61,6 +64,14 @@ class Engine:
     limits: ProjectLimits
     webhooks: Webhooks
     lock: FolderLock | None
+    scheduler: Scheduler = field(init=False)
+    schedules: Schedules = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scheduler = Scheduler(self.store, self.flows, self.executions, now_ms)
+        self.schedules = Schedules(
+            self.store, self.library, self.flows, self.executions, now=now_ms, changed=self.scheduler.look_soon
+        )
 
     @property
     def datasets(self) -> Datasets:
@@ -140,13 +151,19 @@ class Engine:
             settings, store, services, catalog, journal, dispatcher, executions, library, flows, project_limits, lock
         )
 
-    async def start(self) -> None:
-        """Begin to run: first what an earlier process left unfinished."""
+    async def start(self, *, fires_schedules: bool = True) -> None:
+        """Begin to run: first what an earlier process left unfinished.
+
+        A process that ends with its one command fires no schedules: they are for one that stays.
+        """
         self.journal.start()
         self.dispatcher.start()
+        if fires_schedules and self.dispatcher.works:
+            self.scheduler.start()
 
     async def stop(self) -> None:
         """Park what runs, write what is finished, and let go of everything."""
+        await self.scheduler.stop()
         await self.dispatcher.stop(self.settings.limits.shutdown_grace_seconds)
         await self.journal.close()
         await self.services.models.close()

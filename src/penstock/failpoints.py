@@ -20,6 +20,11 @@ POINTS: dict[str, str] = {
     "recovery.seeded": "what was recorded is counted, and nothing goes on yet",
     "end.in_transaction": "the terminal status is written, and not yet committed",
     "end.after_commit": "the execution is over, and nobody has been told yet",
+    "webhook.in_transaction": "the deliveries of what happened are written, and not yet committed",
+    "webhook.answered": "a receiver has answered a webhook, and that is not written yet",
+    "schedule.claimed": "due times of schedules are claimed, and nothing has started yet",
+    "schedule.in_transaction": "a scheduled execution and its firing are written, and not yet committed",
+    "schedule.started": "a scheduled execution is on disk with its firing",
 }
 """Every point, and what has happened when a process comes there."""
 

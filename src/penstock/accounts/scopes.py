@@ -18,6 +18,8 @@ SCOPES: Mapping[str, str] = {
     "prompts:read": "Read saved prompts.",
     "prompts:write": "Create, change and delete saved prompts.",
     "secrets:write": "Put and delete secrets, and list their names; values can never be read back.",
+    "schedules:read": "Read schedules and what came of their due times.",
+    "schedules:write": "Create, change, run and delete schedules; all but deleting also needs executions:run.",
     "models:read": "Read the saved models.",
     "models:write": "Save, change, test and delete models.",
     "webhooks:read": "Read webhook endpoints and deliveries.",

@@ -92,7 +92,7 @@ async def _running(settings: Settings, metrics: Metrics, *, worker: bool, embedd
             settings, metrics, engine, accounts, rate_limits, first, embedded_key, feeds=feeds, streams=streams
         )
         await asyncio.to_thread(discard_leftovers, running.uploads)
-        await engine.start()
+        await engine.start(fires_schedules=not embedded)
         try:
             yield running
         finally:

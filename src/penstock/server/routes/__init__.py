@@ -17,12 +17,13 @@ from penstock.server.routes import (
     models,
     prompts,
     runs,
+    schedules,
     secrets,
 )
 
 # The first match wins and costs least: the calls that are made most come first, and `/flows/executions` must come
 # before `/flows/{flow}`.
-_MODULES = (runs, executions, events, flows, datasets, prompts, models, secrets, keys, jobs, limits)
+_MODULES = (runs, executions, schedules, events, flows, datasets, prompts, models, secrets, keys, jobs, limits)
 
 ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, health.router)
 
