@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.clock import iso
+from penstock.executions.budget import Ledger
 from penstock.executions.journal import ItemRecord, StepRecord
-from penstock.executions.model import Counts, Execution, Status
-from penstock.models.usage import Usage, usd_from_nanos
+from penstock.executions.model import Budget, Counts, Execution, Status
+from penstock.models.usage import NOTHING, Amounts, Usage, ecu_from_micros, usd_from_nanos
 from penstock.storage.items import counts_of
 from penstock.types import JsonObject
 
@@ -99,7 +100,32 @@ def usage_body(usage: Usage) -> JsonObject:
         "modelCalls": usage.model_calls,
         "costUsd": usd_from_nanos(usage.cost_nanos),
         "unpricedCalls": usage.unpriced_calls,
-        "ecu": "0.00",
+        "ecu": ecu_from_micros(usage.ecu_micros),
+    }
+
+
+def _budget_body(limit: Budget, usage: Any, held: Amounts, lost: Amounts) -> JsonObject:
+    """The budget, and what of it is gone: spent by answered calls, reserved by those in flight, and unaccounted: of
+    calls whose end nobody learnt, which may have been billed."""
+    return {
+        "usd": None if limit.nanos is None else usd_from_nanos(limit.nanos),
+        "tokens": limit.tokens,
+        "ecu": None if limit.ecu_micros is None else ecu_from_micros(limit.ecu_micros),
+        "spent": {
+            "usd": usage["costUsd"],
+            "tokens": usage["inputTokens"] + usage["outputTokens"],
+            "ecu": usage["ecu"],
+        },
+        "reserved": _amounts_body(held),
+        "unaccounted": _amounts_body(lost),
+    }
+
+
+def _amounts_body(amounts: Amounts) -> JsonObject:
+    return {
+        "usd": usd_from_nanos(amounts.nanos),
+        "tokens": amounts.tokens,
+        "ecu": ecu_from_micros(amounts.ecu_micros),
     }
 
 
@@ -126,6 +152,8 @@ class Snapshot:
     current_node: str | None
     percent: int
     eta: tuple[float, float] | None
+    held: Amounts
+    lost: Amounts
 
 
 def ended_snapshot(execution: Execution) -> Snapshot:
@@ -135,10 +163,13 @@ def ended_snapshot(execution: Execution) -> Snapshot:
     total = summary["total"]
     done = counts["succeeded"] + counts["failed"] + counts["skipped"]
     percent = 100 if execution.status == Status.COMPLETED else min(99, _percent(done, total))
-    return Snapshot(execution, counts, summary["usage"], total, execution.seq, None, percent, None)
+    usage, held, lost = summary["usage"], execution.held, execution.lost
+    return Snapshot(execution, counts, usage, total, execution.seq, None, percent, None, held, lost)
 
 
-def live_snapshot(execution: Execution, tally: Tally, steps_per_item: int, now: int) -> Snapshot:
+def live_snapshot(
+    execution: Execution, tally: Tally, ledger: Ledger | None, steps_per_item: int, now: int
+) -> Snapshot:
     """Of one that runs in this process."""
     counts = tally.counts()
     if tally.total == 1 and not counts.processed:
@@ -154,6 +185,8 @@ def live_snapshot(execution: Execution, tally: Tally, steps_per_item: int, now: 
         tally.busiest_node(),
         min(99, percent),
         tally.eta_seconds(now),
+        held=NOTHING if ledger is None else ledger.held,
+        lost=NOTHING if ledger is None else ledger.lost,
     )
 
 
@@ -162,14 +195,16 @@ def waiting_snapshot(execution: Execution, recorded: dict[str, int], nested: int
     total = None if execution.total_items is None else execution.total_items + nested
     counts = counts_of(recorded, total=total or sum(recorded.values()), running=0, ended=False)
     percent = min(99, _percent(counts.processed, total or 0))
-    return Snapshot(execution, _counts_body(counts), usage_body(usage), total, execution.seq, None, percent, None)
+    shown = _counts_body(counts), usage_body(usage)
+    held, lost = execution.held, execution.lost
+    return Snapshot(execution, *shown, total, execution.seq, None, percent, None, held, lost)
 
 
 def progress_body(snapshot: Snapshot, now: int) -> dict[str, Any]:
     """The progress body of the HTTP face; its field names are fixed."""
     execution = snapshot.execution
     counts: Any = snapshot.counts
-    eta = snapshot.eta
+    eta, budget = snapshot.eta, execution.options.budget
     return {
         "executionId": execution.id,
         "kind": execution.kind,
@@ -195,6 +230,10 @@ def progress_body(snapshot: Snapshot, now: int) -> dict[str, Any]:
         "finishedAt": None if execution.finished_at is None else iso(execution.finished_at),
         "deadlineAt": iso(execution.deadline_at),
         "cancelRequestedAt": None if execution.cancel_requested_at is None else iso(execution.cancel_requested_at),
+        "pauseRequestedAt": None if execution.pause_requested_at is None else iso(execution.pause_requested_at),
+        "pausedAt": None if execution.paused_at is None else iso(execution.paused_at),
+        "pauseReason": execution.pause_reason,
+        "budget": None if budget is None else _budget_body(budget, snapshot.usage, snapshot.held, snapshot.lost),
         "metadata": execution.metadata,
         "results": None,
         "error": execution.error,

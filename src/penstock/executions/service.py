@@ -39,6 +39,7 @@ from penstock.failpoints import reached
 from penstock.ids import new_execution_id
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
+from penstock.storage import retention
 from penstock.storage import steps as step_rows
 from penstock.storage.executions import dumps, loads
 from penstock.storage.store import Store, Transaction
@@ -204,7 +205,7 @@ class ExecutionService:
             return ended_snapshot(execution)
         run = self._dispatcher.run_of(execution.no)
         if run is not None:
-            return live_snapshot(execution, run.tally, run.job.steps_per_item, now_ms())
+            return live_snapshot(execution, run.tally, run.ledger, run.job.steps_per_item, now_ms())
 
         def sums() -> Transaction[Snapshot]:
             recorded = yield from item_rows.counts(execution.no)
@@ -394,14 +395,16 @@ class ExecutionService:
     async def delete(self, tenant: Tenant, execution_id: str) -> None:
         """Remove an execution that is over, with its items, steps and events. Raises `Conflict` while it is not."""
 
-        def remove() -> Transaction[bool]:
+        def disown() -> Transaction[int]:
             execution = _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
-            if not execution.status.terminal:
+            if not (yield from retention.disown(execution.no)):
                 raise Conflict("execution_not_over", "Cancel the execution before deleting it.")
-            return (yield from execution_rows.delete_some(execution, DELETED_AT_ONCE))
+            return execution.no
 
+        no = await self._store.write(disown())
+        self._signals.changed(no)
         # In small pieces, so that everybody else's writes come in between.
-        while await self._store.write(remove()):
+        while await self._store.write(retention.sweep([no], DELETED_AT_ONCE)) >= DELETED_AT_ONCE:
             pass
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 from penstock.errors import FieldError, Invalid, StepError, TooLarge, Unprocessable
 from penstock.executions.model import (
+    Budget,
     ErrorPolicy,
     Execution,
     MaxFailed,
     Options,
+    ResumeRequest,
     RetryRequest,
     Submission,
     Submitted,
@@ -55,7 +57,9 @@ class RunRequest:
     concurrency: int | None = None
     deadline_seconds: float | None = None
     on_item_error: ErrorPolicy | None = None
+    budget: Budget | None = None
     metadata: JsonObject | None = None
+    webhook_url: str | None = None
     idempotency_key: str | None = None
     request_hash: str = ""
     created_by: str | None = None
@@ -113,6 +117,7 @@ class FlowService:
             inputs=inputs,
             total_items=total,
             metadata=request.metadata,
+            webhook_url=request.webhook_url,
             idempotency_key=request.idempotency_key,
             request_hash=request.request_hash,
             created_by=request.created_by,
@@ -129,6 +134,11 @@ class FlowService:
             inner = await self._pin_inner(tenant, saved, 1, count(1))
             wanted = replace(wanted, spec={**execution.spec, "flows": inner})
         return await self._executions.retry(tenant, execution_id, wanted)
+
+    async def resume(self, tenant: Tenant, execution_id: str, wanted: ResumeRequest) -> Execution:
+        """Let a paused execution go on. Raises what `ExecutionService.resume` does, and `Invalid` for a concurrency."""
+        self._check_concurrency(wanted.concurrency or 1)
+        return await self._executions.resume(tenant, execution_id, wanted)
 
     async def open_job(self, execution: Execution) -> FlowJob:
         """The job of a stored execution."""
@@ -245,12 +255,15 @@ class FlowService:
     def _options(self, graph: Graph, request: RunRequest) -> Options:
         settings = graph.document.settings
         concurrency = request.concurrency or settings.concurrency or self._limits.default_concurrency
-        if concurrency > self._limits.max_concurrency:
-            raise Invalid("concurrency_too_high", f"Concurrency is at most {self._limits.max_concurrency} here.")
+        self._check_concurrency(concurrency)
         policy: Any = request.on_item_error or settings.on_item_error
         if not isinstance(policy, str | MaxFailed):
             policy = MaxFailed(policy.max_failed)
-        return Options(concurrency=concurrency, on_item_error=policy)
+        return Options(concurrency=concurrency, on_item_error=policy, budget=request.budget)
+
+    def _check_concurrency(self, concurrency: int) -> None:
+        if concurrency > self._limits.max_concurrency:
+            raise Invalid("concurrency_too_high", f"Concurrency is at most {self._limits.max_concurrency} here.")
 
     def _deadline_ms(self, graph: Graph, request: RunRequest) -> int:
         default = self._limits.async_deadline_seconds

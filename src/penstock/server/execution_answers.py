@@ -23,12 +23,19 @@ from penstock.types import Json, JsonObject
 SHOWN_ERRORS = 100
 _LONGEST_RETRY_AFTER = 30
 _UNKNOWN_RETRY_AFTER = 2
+_PARTS = ("events", "items", "results", "logs", "cancel", "pause", "resume", "retry")
 
 
 def links(call: Call, execution_id: str) -> JsonObject:
     """Where the parts of an execution are."""
     here = call.path(f"/executions/{execution_id}")
-    return {"self": here, **{part: f"{here}/{part}" for part in ("events", "items", "results", "logs", "cancel")}}
+    return {
+        "self": here,
+        **{
+            part: f"{here}/{part}"
+            for part in ("events", "items", "results", "logs", "cancel", "pause", "resume", "retry")
+        },
+    }
 
 
 async def handle(call: Call, execution: Execution) -> dict[str, Json]:

@@ -31,6 +31,9 @@ class Links(msgspec.Struct):
     results: str
     logs: str
     cancel: str
+    pause: str
+    resume: str
+    retry: str
 
 
 class Queue(msgspec.Struct, rename="camel"):
@@ -81,6 +84,32 @@ class Eta(msgspec.Struct):
     seconds_p90: float = msgspec.field(name="secondsP90")
 
 
+class BudgetAmounts(msgspec.Struct):
+    """So much of each thing that a budget limits."""
+
+    usd: str
+    tokens: int
+    ecu: str
+
+
+class BudgetState(msgspec.Struct):
+    """A budget and what of it is gone: `reserved` by calls in flight, `unaccounted` by ones whose end nobody learnt."""
+
+    usd: str | None
+    tokens: int | None
+    ecu: str | None
+    spent: BudgetAmounts
+    reserved: BudgetAmounts
+    unaccounted: BudgetAmounts
+
+
+class PauseReason(msgspec.Struct):
+    """Why it is paused: `requested`, or `budget_exhausted`."""
+
+    code: str
+    message: str
+
+
 class Progress(msgspec.Struct, rename="camel"):
     """An execution and how far it is. `errors` holds the first hundred failed items' errors."""
 
@@ -108,6 +137,10 @@ class Progress(msgspec.Struct, rename="camel"):
     finished_at: str | None
     deadline_at: str
     cancel_requested_at: str | None
+    pause_requested_at: str | None
+    paused_at: str | None
+    pause_reason: PauseReason | None
+    budget: BudgetState | None
     metadata: dict[str, Any] | None
     links: Links
     results: Any

@@ -32,6 +32,6 @@ def idempotency_key(call: Call) -> str | None:
 
 
 def idempotency(call: Call, *request: Any) -> tuple[str | None, str]:
-    """The key, and a digest of what is asked for; without a key, None and nothing. Raises what `idempotency_key` does."""
+    """The key, and a digest of what is asked for; without a key, None and nothing. Raises as `idempotency_key` does."""
     key = idempotency_key(call)
     return key, "" if key is None else hashlib.sha256(_encode(request)).hexdigest()

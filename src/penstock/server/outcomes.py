@@ -63,7 +63,7 @@ async def outcome(
         sent["Idempotent-Replayed"] = "true"
     if patience_seconds > 0:
         try:
-            execution = await wait_for_end(call, execution, patience_seconds)
+            execution = await wait_for_end(call, execution, patience_seconds, until_paused=True)
         except ServerStopping:
             return _stopping(call, sent)
     if patience_seconds <= 0 or not execution.status.terminal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from penstock.server.routes import (
+    control,
     datasets,
     docs,
     events,
@@ -19,11 +20,27 @@ from penstock.server.routes import (
     runs,
     schedules,
     secrets,
+    webhooks,
 )
 
 # The first match wins and costs least: the calls that are made most come first, and `/flows/executions` must come
 # before `/flows/{flow}`.
-_MODULES = (runs, executions, schedules, events, flows, datasets, prompts, models, secrets, keys, jobs, limits)
+_MODULES = (
+    runs,
+    executions,
+    schedules,
+    control,
+    events,
+    flows,
+    datasets,
+    prompts,
+    models,
+    secrets,
+    keys,
+    jobs,
+    limits,
+    webhooks,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, health.router)
 

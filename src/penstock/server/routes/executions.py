@@ -1,4 +1,4 @@
-"""`/executions` (and the same under `/flows/executions`): look, wait, cancel, retry, read, delete."""
+"""`/executions` (and the same under `/flows/executions`): look, wait, read, delete."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 from starlette.responses import Response, StreamingResponse
 
 from penstock.clock import parse_iso
 from penstock.errors import FieldError, Invalid, NotFound
-from penstock.executions.model import Execution, ExecutionFilter, ItemStatus, RetryRequest, Status
+from penstock.executions.model import Execution, ExecutionFilter, ItemStatus, Status
 from penstock.executions.results import results_of
 from penstock.executions.service import LogFilter
 from penstock.server.answers import answer, nothing, page
@@ -22,7 +20,7 @@ from penstock.server.bodies import NDJSON
 from penstock.server.describe import MAX_PAGE, TEXT, Cursor, Limit, content, doc, header, page_of, path_id, ref
 from penstock.server.execution_answers import entity_tag, item_bodies, links, log_line, progress, retry_after
 from penstock.server.execution_schemas import SCHEMAS as ANSWERS
-from penstock.server.execution_schemas import Cancelled, Item, LogLine, Progress
+from penstock.server.execution_schemas import Item, LogLine, Progress
 from penstock.server.waiting import ServerStopping, wait_for_end
 
 router = APIRouter()
@@ -34,17 +32,7 @@ LONGEST_POLL_SECONDS = 60.0
 CSV = "text/csv"
 
 
-class RetryBody(BaseModel):
-    """Which items to run again. What succeeded is kept, and not paid for again."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
-
-    items: Literal["failed", "unfinished"] | Annotated[list[str], Field(min_length=1, max_length=10_000)] = "failed"
-    error_codes: list[str] = Field(default=[], max_length=100, description="Only items that failed with one of these.")
-    flow_version: Literal["same"] | Annotated[int, Field(ge=1, le=2**31 - 1)] = "same"
-
-
-SCHEMAS = (RetryBody, *ANSWERS)
+SCHEMAS = ANSWERS
 
 
 async def list_executions(
@@ -94,29 +82,6 @@ async def get_execution(
     if tag in (part.strip() for part in known.split(",")):
         return Response(status_code=304, headers=headers)
     return answer(body, 202 if strict and not execution.status.terminal else 200, headers)
-
-
-async def cancel_execution(call: Runs, execution_id: ExecutionId) -> Response:
-    """No step starts any more, calls in flight are cut off, finished items are kept.
-
-    200 with the receipt, or 202 while calls are still being stopped. Doing so again changes nothing.
-    """
-    execution = await call.engine.executions.cancel(call.tenant, execution_id)
-    shown = Cancelled(execution.id, execution.status.value, execution.cancel_receipt, links(call, execution.id))
-    return answer(shown, 200 if execution.status.terminal else 202)
-
-
-async def retry_execution(call: Runs, execution_id: ExecutionId) -> Response:
-    """Inside the same execution: only those items run, and everything is merged. It must be over."""
-    body = await call.body(RetryBody)
-    wanted = RetryRequest(
-        items=body.items if isinstance(body.items, str) else tuple(body.items),
-        error_codes=tuple(body.error_codes),
-        version=None if body.flow_version == "same" else body.flow_version,
-    )
-    reopened = await call.engine.flows.retry(call.tenant, execution_id, wanted)
-    _, shown = await progress(call, reopened.id)
-    return answer(shown, 202, {"Location": call.path(f"/executions/{reopened.id}")})
 
 
 async def list_items(
@@ -181,7 +146,6 @@ async def delete_execution(call: Runs, execution_id: ExecutionId) -> Response:
 Handler = Callable[..., Awaitable[Response]]
 _NOT_MODIFIED = {"description": "As the caller knows it already"}
 _STREAM = {"description": "The results, streamed", **content({"application/json": {}, NDJSON: TEXT, CSV: TEXT})}
-_RETRY_BODY: dict[str, Any] = {"requestBody": {"required": False, **content({"application/json": ref(RetryBody)})}}
 
 _ROUTES: tuple[tuple[str, str, Handler, dict[str, Any]], ...] = (
     ("GET", "", list_executions, doc("List executions", returns=page_of(Progress), problems=(400,))),
@@ -201,23 +165,6 @@ _ROUTES: tuple[tuple[str, str, Handler, dict[str, Any]], ...] = (
         ),
     ),
     ("DELETE", "/{executionId}", delete_execution, doc("Delete an execution", status=204, problems=(404, 409))),
-    (
-        "POST",
-        "/{executionId}/cancel",
-        cancel_execution,
-        doc(
-            "Cancel an execution",
-            returns=ref(Cancelled),
-            responses={202: {"description": "It is stopping", **content({"application/json": ref(Cancelled)})}},
-            problems=(404, 409),
-        ),
-    ),
-    (
-        "POST",
-        "/{executionId}/retry",
-        retry_execution,
-        doc("Retry items", status=202, returns=ref(Progress), problems=(400, 404, 409), extra=_RETRY_BODY),
-    ),
     (
         "GET",
         "/{executionId}/items",
