@@ -153,7 +153,7 @@ def test_an_idempotency_key_with_another_body(api: Api, greet: str) -> None:
         ({"inputs": []}, "body_invalid"),
         ({"inputs": [{"name": "a"}], "dataset": "d"}, "inputs_given_twice"),
         ({"selection": {"first": 3}}, "dataset_missing"),
-        ({"inputs": [{"name": "a"}], "webhook": "https://example.com"}, "webhook_not_available"),
+        ({"inputs": [{"name": "a"}], "webhook": "http://10.0.0.1/hook"}, "webhook_url_invalid"),
         ({"inputs": [{"name": "a"}], "budget": {"usd": "1"}}, "budget_not_available"),
         ({"inputs": [{"name": "a"}], "concurency": 3}, "body_invalid"),
         ({"inputs": [{"name": "a"}], "concurrency": 10**6}, "concurrency_too_high"),

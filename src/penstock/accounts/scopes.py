@@ -23,7 +23,7 @@ SCOPES: Mapping[str, str] = {
     "models:read": "Read the saved models.",
     "models:write": "Save, change, test and delete models.",
     "webhooks:read": "Read webhook endpoints and deliveries.",
-    "webhooks:write": "Add, change, test and delete webhook endpoints, show and rotate their secrets, replay deliveries.",
+    "webhooks:write": "Add, change and delete webhook endpoints, show and rotate secrets, replay deliveries.",
     "keys:admin": "Create, list and revoke keys. A key can grant only what it may do itself.",
     "limits:read": "Read the project's limits.",
     "limits:write": "Change the project's limits.",

@@ -63,7 +63,8 @@ class RequestOptions:
 
     `timeout_seconds` covers all of it, redirects included. `max_redirects=0` hands a redirect back instead of
     following it. `body_types` (`text/html`) are the only content types whose body is read: another's `body` is empty
-    and costs no download; a response that names no type is read.
+    and costs no download; a response that names no type is read. `cut_body` keeps the first `max_bytes` of a longer
+    body instead of refusing the response.
     """
 
     timeout_seconds: float = 30.0
@@ -72,6 +73,7 @@ class RequestOptions:
     max_redirects: int = 5
     allow_loopback: bool = False
     body_types: tuple[str, ...] = ()
+    cut_body: bool = False
 
 
 DEFAULT_OPTIONS = RequestOptions()
@@ -106,6 +108,35 @@ class GuardedClient:
             raise StepError(
                 "timeout", f"{_host(target)} gave no complete response in {options.timeout_seconds:g} s", retryable=True
             ) from None
+
+    async def permit(self, url: str) -> None:
+        """Whether a request to this URL could be let through, as far as that can be told without making it.
+
+        Raises `StepError`: `url_invalid`, or `address_refused` when the policy allows none of the host's addresses. A
+        host that cannot be found passes; the guard at the socket decides in any case.
+        """
+        target = _parse(url)
+        try:
+            addresses = await self._addresses(str(target.host), target.port or 0)
+        except UnicodeError:
+            raise StepError("url_invalid", f"{_host(target)!r} is not a valid host") from None
+        except OSError:
+            return
+        if addresses and not any(map(self._allows, addresses)):
+            raise _refused(_host(target))
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        if self._resolver is not None:
+            return [found["host"] for found in await self._resolver.resolve(host, port, socket.AF_UNSPEC)]
+        loop = asyncio.get_running_loop()
+        return [str(info[4][0]) for info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+    def _allows(self, address: str) -> bool:
+        try:
+            self._policy.check(address, allow_loopback=False)
+        except AddressRefused:
+            return False
+        return True
 
     async def close(self) -> None:
         """Close all connections. The client can be used again afterwards."""
@@ -225,22 +256,32 @@ async def _read(response: ClientResponse, options: RequestOptions) -> bytes:
         return b""
     limit = options.max_bytes
     declared = response.content_length
-    if declared is not None and declared > limit:
+    if declared is not None and declared > limit and not options.cut_body:
         raise _too_large(response.url, limit)
-    if declared is not None and "Content-Encoding" not in response.headers:
+    if declared is not None and declared <= limit and "Content-Encoding" not in response.headers:
         return await response.read()
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
         size += len(part)
-        if size > limit:
-            raise _too_large(response.url, limit)
         parts.append(part)
-    return b"".join(parts)
+        if size > limit:
+            if not options.cut_body:
+                raise _too_large(response.url, limit)
+            break
+    return b"".join(parts)[:limit]
 
 
 def _too_large(url: URL, limit: int) -> StepError:
     return StepError("response_too_large", f"the response of {_host(url)} is larger than {limit} bytes")
+
+
+def _refused(host: str) -> StepError:
+    return StepError(
+        "address_refused",
+        f"{host} leads to an address that outgoing requests may not reach (private, local or reserved); "
+        "the operator can allow networks with PENSTOCK_ALLOWED_NETWORKS",
+    )
 
 
 def _failure(error: Exception, url: URL) -> StepError:
@@ -249,11 +290,7 @@ def _failure(error: Exception, url: URL) -> StepError:
 
     host = _host(url)
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressRefused):
-        return StepError(
-            "address_refused",
-            f"{host} leads to an address that outgoing requests may not reach (private, local or reserved); "
-            "the operator can allow networks with PENSTOCK_ALLOWED_NETWORKS",
-        )
+        return _refused(host)
     if isinstance(error, aiohttp.InvalidURL):
         return StepError("url_invalid", f"{host!r} is not a valid host")
     if isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""The outbox: what is to be told outside, written in the transaction in which it happens, so that a crash loses none."""
+"""The outbox: what is to be told outside, written in the transaction in which it happens: a crash loses none."""
 
 from __future__ import annotations
 

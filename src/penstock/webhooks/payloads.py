@@ -1,0 +1,61 @@
+"""What a webhook says: thin, in the form of Standard Webhooks, `{"type", "timestamp", "data"}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from penstock.clock import iso
+from penstock.errors import Conflict, NotFound
+from penstock.executions.model import Status
+from penstock.executions.results import results_of
+from penstock.executions.service import ExecutionService
+from penstock.types import Tenant
+
+EVENT_TYPES = tuple(
+    f"execution.{status.value}"
+    for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMEOUT, Status.PAUSED)
+)
+PAUSED = f"execution.{Status.PAUSED.value}"
+TEST = "webhook.test"
+MAX_RESULTS_BYTES = 16 * 1024
+"""Larger results are not in the message: they are fetched from `links.results`."""
+
+_LINKED = ("items", "results", "logs")
+_encode = msgspec.json.Encoder().encode
+
+
+async def payload_of(executions: ExecutionService, row: Any) -> str:
+    """The message for a row of the outbox. What an execution was at that moment is kept in the row."""
+    tenant = Tenant(row["organization_id"], row["project_id"])
+    execution_id: str = row["execution_id"]
+    here = f"/executions/{execution_id}"
+    data: dict[str, Any] = {
+        "executionId": execution_id,
+        "status": row["status"],
+        "seq": row["seq"],
+        **msgspec.json.decode(row["body"]),
+        "links": {"self": here, **{part: f"{here}/{part}" for part in _LINKED}},
+    }
+    data |= await _more(executions, tenant, row)
+    return message(f"execution.{row['status']}", row["at"], data)
+
+
+def message(event: str, at_ms: int, data: Any) -> str:
+    """A message as it is signed and sent."""
+    return _encode({"type": event, "timestamp": iso(at_ms), "data": data}).decode()
+
+
+async def _more(executions: ExecutionService, tenant: Tenant, row: Any) -> dict[str, Any]:
+    """Results where they are small; of a paused one its counters. Nothing when it has gone on or is gone."""
+    try:
+        execution, progress = await executions.progress(tenant, row["execution_id"])
+        if row["status"] == Status.PAUSED:
+            return {"counts": progress["counts"], "usage": progress["usage"]}
+        if row["status"] != Status.COMPLETED or execution.seq != row["seq"]:
+            return {}
+        results = await results_of(executions, tenant, execution).inline(MAX_RESULTS_BYTES)
+    except (NotFound, Conflict):
+        return {}
+    return {} if results is None else {"results": results}
