@@ -8,6 +8,7 @@ await engine.stop()
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -147,8 +148,21 @@ class Engine:
         library = FlowLibrary(store)
         flows = FlowService(store, library, executions, services, limits)
         jobs[FLOW] = flows.open_job
+        schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
+        webhooks = Webhooks.wire(store, http, vault, executions, schedule)
         return cls(
-            settings, store, services, catalog, journal, dispatcher, executions, library, flows, project_limits, lock
+            settings=settings,
+            store=store,
+            services=services,
+            catalog=catalog,
+            journal=journal,
+            dispatcher=dispatcher,
+            executions=executions,
+            library=library,
+            flows=flows,
+            limits=project_limits,
+            webhooks=webhooks,
+            lock=lock,
         )
 
     async def start(self, *, fires_schedules: bool = True) -> None:
@@ -160,11 +174,14 @@ class Engine:
         self.dispatcher.start()
         if fires_schedules and self.dispatcher.works:
             self.scheduler.start()
+        if self.dispatcher.works:
+            self.webhooks.dispatcher.start()
 
     async def stop(self) -> None:
         """Park what runs, write what is finished, and let go of everything."""
         await self.scheduler.stop()
-        await self.dispatcher.stop(self.settings.limits.shutdown_grace_seconds)
+        grace = self.settings.limits.shutdown_grace_seconds
+        await asyncio.gather(self.dispatcher.stop(grace), self.webhooks.dispatcher.stop())
         await self.journal.close()
         await self.services.models.close()
         await self.services.sandbox.close()

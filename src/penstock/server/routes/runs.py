@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-import msgspec
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
-from penstock.errors import FieldError, Invalid, TooLarge
+from penstock.errors import TooLarge
 from penstock.executions.model import Submitted
 from penstock.flows.library import SavedFlow
 from penstock.flows.requests import RunWork
 from penstock.flows.service import RunRequest
+from penstock.queue.local import Lane
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import JSON, NDJSON, expect_type, read_lines, validated
 from penstock.server.describe import OBJECT, TEXT, Schema, content, doc, header, path_id, ref
 from penstock.server.execution_schemas import Handle
+from penstock.server.idempotency import KEY, idempotency
 from penstock.server.outcomes import outcome
 from penstock.server.preferences import Preferences, parse_prefer
+from penstock.server.webhook_urls import WEBHOOK, given_header, taken_from, webhook_url
 from penstock.settings import Limits
 
 router = APIRouter(tags=["runs"])
 Runs = Annotated[Call, needs("executions:run")]
 Named = Annotated[str, path_id("flow")]
 
-MAX_KEY_LENGTH = 255
 _GRACE_SECONDS = 5.0
-NOT_YET = ("webhook", "budget")
-"""Keys of requests that this version refuses, rather than run without what they ask for."""
-
-_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class RunBody(RunWork):
@@ -45,11 +41,6 @@ class RunBody(RunWork):
 
 SCHEMAS = (RunBody,)
 
-_KEY = header(
-    "Idempotency-Key",
-    "For 24 hours the same key with the same body is the same execution; with another body it is refused.",
-    {"type": "string", "maxLength": MAX_KEY_LENGTH},
-)
 _PREFER = header("Prefer", "`wait=N`: a handle after N seconds at most; `respond-async`: a handle at once (RFC 7240).")
 _HEADERS = {
     name: {"description": text, "schema": TEXT}
@@ -74,7 +65,7 @@ _REFUSALS = (400, 404, 409, 413, 415, 422, 429)
         "Run a flow and wait",
         responses={200: _DONE, 202: _HANDED_OVER},
         problems=(*_REFUSALS, 500, 503, 504),
-        extra={**_INPUT, "parameters": [_PREFER, _KEY]},
+        extra={**_INPUT, "parameters": [_PREFER, KEY, WEBHOOK]},
     ),
 )
 async def execute(call: Runs, flow: Named) -> Response:
@@ -87,14 +78,9 @@ async def execute(call: Runs, flow: Named) -> Response:
     saved = await call.engine.library.saved(call.tenant, flow)
     body = await call.object()
     patience, deadline = _patience(preferences, saved, call.running.settings.limits)
-    submitted = await _start(
-        call,
-        saved,
-        RunRequest(
-            inputs=[body], single=True, lane="interactive" if patience > 0 else "batch", deadline_seconds=deadline
-        ),
-        body,
-    )
+    lane: Lane = "interactive" if patience > 0 else "batch"
+    request = RunRequest(inputs=[body], single=True, lane=lane, deadline_seconds=deadline)
+    submitted = await _start(call, saved, request, body)
     return await outcome(call, submitted, patience, _applied(preferences))
 
 
@@ -105,7 +91,7 @@ async def execute(call: Runs, flow: Named) -> Response:
         status=202,
         responses={202: _HANDED_OVER},
         problems=_REFUSALS,
-        extra={**_INPUT, "parameters": [_KEY]},
+        extra={**_INPUT, "parameters": [KEY, WEBHOOK]},
     ),
 )
 async def execute_async(call: Runs, flow: Named) -> Response:
@@ -121,7 +107,7 @@ async def execute_async(call: Runs, flow: Named) -> Response:
         problems=(*_REFUSALS, 500, 503, 504),
         extra={
             "requestBody": {"required": True, **content({JSON: ref(RunBody), NDJSON: OBJECT})},
-            "parameters": [_PREFER, _KEY],
+            "parameters": [_PREFER, KEY, WEBHOOK],
         },
     ),
 )
@@ -151,22 +137,16 @@ async def start_async(call: Call, flow: str) -> Submitted:
     """Start a run in the background on the one input that is the body."""
     saved = await call.engine.library.saved(call.tenant, flow)
     body = await call.object()
-    if "webhook-url" in call.request.headers:
-        raise _not_yet("webhook", "Webhook-Url")
-    if "webhook" in body and "webhook" not in saved.graph.document.input:
-        raise _not_yet("webhook", "webhook")
-    return await _start(call, saved, RunRequest(inputs=[body], single=True), body)
+    inputs, webhook = taken_from(body, saved.graph.document.input)
+    return await _start(call, saved, RunRequest(inputs=[inputs], single=True, webhook_url=webhook), body)
 
 
 async def _start(call: Call, saved: SavedFlow, request: RunRequest, payload: Any) -> Submitted:
-    key = call.request.headers.get("idempotency-key")
-    digest = ""
-    if key is not None:
-        if not 1 <= len(key) <= MAX_KEY_LENGTH:
-            detail = f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH} characters; this one has {len(key)}."
-            raise Invalid("idempotency_key_invalid", detail, errors=(FieldError("Idempotency-Key", detail),))
-        digest = hashlib.sha256(_encode([saved.record.id, payload])).hexdigest()
-    keyed = replace(request, idempotency_key=key, request_hash=digest, created_by=call.principal.key_id)
+    key, digest = idempotency(call, saved.record.id, payload, *given_header(call))
+    url = await webhook_url(call, request.webhook_url)
+    keyed = replace(
+        request, webhook_url=url, idempotency_key=key, request_hash=digest, created_by=call.principal.key_id
+    )
     return await call.engine.flows.start(call.tenant, saved.record.id, keyed)
 
 
@@ -204,12 +184,4 @@ async def _run_body(call: Call) -> tuple[RunBody, Any]:
                 raise TooLarge("too_many_inputs", detail)
         return validated(RunBody, {"inputs": inputs}), inputs
     payload = await call.object()
-    for key in NOT_YET:
-        if key in payload:
-            raise _not_yet(key, key)
     return validated(RunBody, payload), payload
-
-
-def _not_yet(what: str, where: str) -> Invalid:
-    detail = f"{where!r}: {what}s are not available in this version of Penstock. Leave it out; nothing was started."
-    return Invalid(f"{what}_not_available", detail, errors=(FieldError(where, "is not available in this version"),))
