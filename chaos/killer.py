@@ -61,7 +61,7 @@ class Killer:
         self._penstock = penstock
         self._ledger = ledger
         self._calls = calls
-        self._draw = draw
+        self.draw = draw
         self._kills = 0
 
     async def carry_out(self, schedule: list[Plan]) -> None:
@@ -71,7 +71,7 @@ class Killer:
             await asyncio.sleep(plan.after_seconds)
             for victim in victims:
                 await (victim.terminate() if plan.way == "term" else victim.kill())
-            self._note(plan, "term" if plan.way == "term" else "kill")
+            self.note_death(plan, "term" if plan.way == "term" else "kill")
             if plan.way == "failpoint":
                 await self._at_failpoint(plan, victims[-1])
             elif plan.way == "while starting":
@@ -90,13 +90,13 @@ class Killer:
         await victim.launch(plan.point)
         died = await victim.died(plan.after_seconds + 4)
         await victim.kill()
-        self._note(plan, "failpoint" if died else "kill")
+        self.note_death(plan, "failpoint" if died else "kill")
 
     async def _while_starting(self, plan: Plan, victim: Process) -> None:
         await victim.launch()
-        await asyncio.sleep(self._draw.uniform(0.2, 1.6))
+        await asyncio.sleep(self.draw.uniform(0.2, 1.6))
         await victim.kill()
-        self._note(plan, "while starting")
+        self.note_death(plan, "while starting")
 
     async def _restart(self, worker_died: bool) -> None:
         before = self._owned() if worker_died else {}
@@ -116,7 +116,7 @@ class Killer:
         with open_store(self._penstock.data) as store:
             return dict(store.execute(_OWNED).fetchall())
 
-    def _note(self, plan: Plan, way: Way) -> None:
+    def note_death(self, plan: Plan, way: Way) -> None:
         """What is on disk now, and how many calls had been answered: whoever is called later must not be among it."""
         with open_store(self._penstock.data) as store:
             recorded = [tuple(row) for row in store.execute(_RECORDED)]

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 
@@ -24,7 +25,12 @@ class Ledger:
         """Write one fact down, with the time."""
         self._file.write(json.dumps({"kind": kind, "at": now_ms(), **facts}) + "\n")
 
-    def close(self) -> None:
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
 
