@@ -96,7 +96,9 @@ def test_nothing_from_before_the_window_is_caught_up() -> None:
 naps = st.lists(st.tuples(st.integers(1, 40 * MINUTE), st.booleans()), min_size=1, max_size=30)
 
 
-@given(naps, st.sampled_from(["*/5 * * * *", "7,8 * * * *", "*/20 * * * * *"]), st.sampled_from(["skip", "once", "all"]))
+@given(
+    naps, st.sampled_from(["*/5 * * * *", "7,8 * * * *", "*/20 * * * * *"]), st.sampled_from(["skip", "once", "all"])
+)
 def test_through_random_down_times_each_due_time_is_claimed_exactly_once(
     walk: list[tuple[int, bool]], cron: str, policy: Missed
 ) -> None:
