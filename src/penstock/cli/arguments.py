@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _FLOW_SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -71,3 +76,36 @@ class DatasetType(click.ParamType[Path | str]):
         if path.suffix or len(path.parts) > 1:
             self.fail(f"there is no file {value!r}", param, ctx)
         return NameType().convert(value, param, ctx)
+
+
+class AmountType(click.ParamType[str]):
+    """A positive decimal number, kept as it is written."""
+
+    name = "amount"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The same text, when it is one."""
+        try:
+            amount = Decimal(value)
+        except ArithmeticError:
+            self.fail(f"{value!r} is no number", param, ctx)
+        if not amount.is_finite() or amount <= 0:
+            self.fail(f"{value!r} is not more than 0", param, ctx)
+        return value
+
+
+def budget_options(command: F) -> F:
+    """The flags `--budget-usd`, `--budget-tokens` and `--budget-ecu`."""
+    for option in (
+        click.option("--budget-ecu", type=AmountType(), metavar="N", help="Compute units it may take in all."),
+        click.option("--budget-tokens", type=click.IntRange(min=1), metavar="N", help="Tokens it may take in all."),
+        click.option("--budget-usd", type=AmountType(), metavar="N", help="Dollars it may cost in all."),
+    ):
+        command = option(command)
+    return command
+
+
+def budget_of(options: Mapping[str, Any]) -> dict[Any, Any] | None:
+    """The budget of these flags, None when none is given."""
+    budget = {name: options[f"budget_{name}"] for name in ("usd", "tokens", "ecu")}
+    return {name: value for name, value in budget.items() if value is not None} or None

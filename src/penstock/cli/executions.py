@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from penstock.cli.arguments import NameType
+from penstock.cli.arguments import NameType, budget_of, budget_options
 from penstock.cli.connect import Place
 from penstock.cli.follow import follow, result_format, show_handle, show_outcome
 from penstock.cli.output import note, plain, show_json, show_records, show_table
@@ -90,14 +90,49 @@ async def cancel(session: Session, execution_id: str) -> None:
     if session.as_json:
         show_json(receipt.to_dict())
         return
-    state = "cancelled" if receipt.status == "cancelled" else "stopping"
-    click.echo(f"{execution_id} is {state}; {handle.progress.counts.succeeded} finished items are kept")
+    if receipt.receipt is None:
+        click.echo(f"{execution_id} is stopping; {handle.progress.counts.succeeded} finished items are kept")
+        return
+    click.echo(f"{execution_id} is cancelled")
+    for name, value in _receipt(receipt.receipt):
+        click.echo(f"{name:22}{plain(value)}")
+
+
+@executions.command()
+@_id
+@session_command(worker=True)
+async def pause(session: Session, execution_id: str) -> None:
+    """Set a run aside: steps in flight finish, no other starts, and its deadline stands still."""
+    handle = await session.client.executions.get(execution_id)
+    state = await handle.pause()
+    if session.as_json:
+        show_json(state.to_dict())
+        return
+    done = "is paused" if state.status == "paused" else "pauses as soon as its steps in flight have finished"
+    click.echo(f"{execution_id} {done}; go on with: penstock executions resume {execution_id}")
+
+
+@executions.command()
+@_id
+@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Items at once from now on.")
+@budget_options
+@click.option("--async", "in_background", is_flag=True, help="Do not wait for the end.")
+@session_command(worker=True, check=_check_background)
+async def resume(session: Session, /, execution_id: str, **options: Any) -> int | None:
+    """Let a paused run go on where it stopped. A budget is what it may consume in all."""
+    handle = await session.client.executions.get(execution_id)
+    await handle.resume(concurrency=options["concurrency"], budget=budget_of(options))
+    if options["in_background"]:
+        show_handle(session, handle)
+        return None
+    return await follow(session, handle)
 
 
 @executions.command()
 @_id
 @click.option("--unfinished", is_flag=True, help="Also the items that never ran.")
 @click.option("--item", "items", multiple=True, metavar="PATH", help="Only this item; may be repeated.")
+@click.option("--code", "codes", multiple=True, metavar="CODE", help="Only items that failed so; may be repeated.")
 @click.option("--flow-version", type=click.IntRange(min=1), metavar="N", help="With this version of the flow.")
 @click.option("--async", "in_background", is_flag=True, help="Do not wait for the end.")
 @session_command(worker=True, check=_check_background)
@@ -105,7 +140,7 @@ async def retry(session: Session, /, execution_id: str, **options: Any) -> int |
     """Run the failed items again, inside the same execution. What succeeded is not paid for twice."""
     handle = await session.client.executions.get(execution_id)
     chosen = options["items"] or ("unfinished" if options["unfinished"] else "failed")
-    await handle.retry(chosen, flow_version=options["flow_version"])
+    await handle.retry(chosen, error_codes=options["codes"], flow_version=options["flow_version"])
     if options["in_background"]:
         show_handle(session, handle)
         return None
@@ -155,9 +190,35 @@ def _facts(state: Execution) -> list[tuple[str, object]]:
             "model calls",
             f"{state.usage.model_calls}, {cost(state.usage)}" if state.usage.model_calls else None,
         ),
+        ("budget", _budget(state)),
+        ("paused", state.pause_reason.message if state.pause_reason else None),
         ("error", state.error.message if state.error else None),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _budget(state: Execution) -> str | None:
+    budget = state.budget
+    if budget is None:
+        return None
+    units = {"usd": "$", "tokens": " tokens", "ecu": " ECU"}
+    limits = [(name, getattr(budget, name), getattr(budget.spent, name)) for name in units]
+    return ", ".join(
+        f"${spent} of ${limit}" if name == "usd" else f"{spent} of {limit}{units[name]}"
+        for name, limit, spent in limits
+        if limit is not None
+    )
+
+
+def _receipt(receipt: Mapping[str, Any]) -> list[tuple[str, object]]:
+    return [
+        ("asked for", receipt["requestedAt"]),
+        ("last call stopped", receipt["stoppedAt"]),
+        ("items finished", receipt["itemsFinished"]),
+        ("items dropped", receipt["itemsDropped"]),
+        ("calls aborted", receipt["callsAborted"]),
+        ("spent after the click", f"${receipt['costAfterRequestUsd']}"),
+    ]
 
 
 def _show_items(items: list[Item], *, as_json: bool) -> None:

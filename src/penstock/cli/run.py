@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli.arguments import DatasetType, FlowFile, FlowType
+from penstock.cli.arguments import DatasetType, FlowFile, FlowType, budget_of, budget_options
 from penstock.cli.connect import Place
 from penstock.cli.datasets import format_of, show_skipped
 from penstock.cli.follow import follow, result_format, show_handle
@@ -16,6 +16,7 @@ from penstock.cli.inputs import InputFileType, typed_inputs
 from penstock.cli.output import note
 from penstock.cli.push import push_flow
 from penstock.cli.session import Session, session_command
+from penstock.client.options import RunOptions
 
 if TYPE_CHECKING:
     from penstock import AsyncExecutionHandle
@@ -34,6 +35,8 @@ def check_usage(place: Place, options: Mapping[str, Any]) -> None:
         )
     if options["in_background"] and (options["wait"] is not None or options["output"] is not None):
         raise click.UsageError("--async ends at once, so --wait and --output do not go with it")
+    if budget_of(options) and not (options["dataset"] or isinstance(options["content"], list)):
+        raise click.UsageError("a budget on the command line goes with many rows; for one input, use settings.budget")
     if options["output"] is not None:
         result_format(options["output"])
     if isinstance(options["dataset"], Path):
@@ -49,6 +52,7 @@ def check_usage(place: Place, options: Mapping[str, Any]) -> None:
 @click.option("--dataset", type=DatasetType(), help="Run on each row of a file, or of a saved data set.")
 @click.option("--async", "in_background", is_flag=True, help="Print the handle and end; the server goes on.")
 @click.option("--wait", type=click.FloatRange(min=0), metavar="N", help="Wait N seconds, then print the handle.")
+@budget_options
 @click.option("-o", "--output", type=_output, help="Write the results: .json, .ndjson or .csv.")
 @session_command(worker=True, check=check_usage)
 async def run(session: Session, /, flow: FlowFile | str, **options: Any) -> int | None:
@@ -59,8 +63,12 @@ async def run(session: Session, /, flow: FlowFile | str, **options: Any) -> int 
     runs in this process; interrupted, it goes on at the next start.
     """
     saved = await _saved_flow(session, flow)
+    how = RunOptions(budget=budget_of(options))
     if options["dataset"]:
-        handle = await session.client.flows.run(saved.id, dataset=await _dataset(session, options["dataset"]))
+        rows = await _dataset(session, options["dataset"])
+        handle = await session.client.flows.run(saved.id, dataset=rows, options=how)
+    elif isinstance(options["content"], list):
+        handle = await session.client.flows.run(saved.id, options["content"], options=how)
     else:
         handle = await _start(session, saved, options["content"], options["pairs"])
     if options["in_background"]:
@@ -79,8 +87,6 @@ async def _saved_flow(session: Session, flow: FlowFile | str) -> Flow:
 
 
 async def _start(session: Session, flow: Flow, content: Any, pairs: tuple[str, ...]) -> AsyncExecutionHandle:
-    if isinstance(content, list):
-        return await session.client.flows.run(flow.id, content)
     declared = (flow.document or {}).get("input") or {}
     return await session.client.flows.execute_async(flow.id, content or typed_inputs(pairs, declared))
 

@@ -90,6 +90,29 @@ class Eta(Record, frozen=True, kw_only=True):
     seconds_p90: float | None = msgspec.field(default=None, name="secondsP90")
 
 
+class Amounts(Record, frozen=True, kw_only=True):
+    """So much of each thing that a budget limits; dollars and compute units as decimal strings."""
+
+    usd: str | None = None
+    tokens: int | None = None
+    ecu: str | None = None
+
+
+class BudgetState(Amounts, frozen=True, kw_only=True):
+    """A budget and what of it is gone: `reserved` by calls in flight, `unaccounted` by ones whose end nobody learnt."""
+
+    spent: Amounts = Amounts()
+    reserved: Amounts = Amounts()
+    unaccounted: Amounts = Amounts()
+
+
+class PauseReason(Record, frozen=True, kw_only=True):
+    """Why a run is paused: `requested`, or `budget_exhausted`."""
+
+    code: str
+    message: str = ""
+
+
 class Execution(Record, frozen=True, kw_only=True):
     """One run and how far it is. `progress` is a whole percent; `partial` says that some items failed.
 
@@ -120,6 +143,10 @@ class Execution(Record, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     deadline_at: datetime | None = None
     cancel_requested_at: datetime | None = None
+    pause_requested_at: datetime | None = None
+    paused_at: datetime | None = None
+    pause_reason: PauseReason | None = None
+    budget: BudgetState | None = None
     generation: int = 0
     metadata: dict[str, Any] | None = None
     results: Any = None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+Budget: TypeAlias = Mapping[Literal["usd", "tokens", "ecu"], str | int | float]
+"""What a run may consume in all; at least one of the three. It pauses before a call that could take it further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,7 +15,8 @@ class RunOptions:
     """How a flow is run over many inputs. What is None is left to the flow's own settings.
 
     `selection` picks rows of the data set, as the `dataset_source` node writes it; `deadline_seconds` ends the run as
-    `timeout`; `on_item_error` is `continue`, `failFast` or `{"maxFailed": n or "5%"}`; `metadata` is kept with the run.
+    `timeout`; `on_item_error` is `continue`, `failFast` or `{"maxFailed": n or "5%"}`; `metadata` is kept with the run;
+    `budget` is `{"usd": "5.00"}`, `{"tokens": n}` or `{"ecu": "10"}`: the run pauses before it would go beyond it.
     """
 
     version: int | None = None
@@ -21,6 +25,7 @@ class RunOptions:
     deadline_seconds: float | None = None
     on_item_error: Literal["continue", "failFast"] | Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] | None = None
+    budget: Budget | None = None
 
     def body(self) -> dict[str, Any]:
         """The options that are set, by their names on the wire."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from penstock.errors import FieldError, Unprocessable
+from penstock.flows.budget import BudgetSettings
 from penstock.flows.document_text import Lines, line_of
 from penstock.flows.nodes import registry
 from penstock.flows.nodes.base import DocumentModel, NodeSettings
@@ -29,6 +30,7 @@ class FlowSettings(DocumentModel):
     concurrency: Annotated[int, Field(ge=1, le=5000)] | None = None
     """Items under way at once."""
     deadline_seconds: Annotated[float, Field(gt=0, le=7 * 86400)] | None = None
+    budget: BudgetSettings | None = None
 
 
 class FlowDocument(DocumentModel):

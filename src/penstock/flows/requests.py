@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from penstock.errors import FieldError, Invalid
-from penstock.executions.model import Budget, ErrorPolicy, MaxFailed
+from penstock.executions.model import ErrorPolicy, MaxFailed
+from penstock.flows.budget import BudgetSettings
 from penstock.flows.definition import MaxFailedPolicy
 from penstock.flows.nodes.dataset_source import DatasetSource, DatasetSourceSettings, SelectionSettings
 from penstock.flows.service import RunRequest
-from penstock.models.usage import micros_from_ecu, nanos_from_usd
-
-
-class BudgetBody(BaseModel):
-    """What a run may consume in all, its retries included. It pauses before a call that could take it further."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-    usd: Decimal | None = Field(None, gt=0, le=1_000_000_000, description="Dollars.")
-    tokens: int | None = Field(None, gt=0, le=2**53, description="Of input and output together.")
-    ecu: Decimal | None = Field(None, gt=0, le=1_000_000_000, description="Compute units.")
-
-    def budget(self) -> Budget:
-        """Raises `Invalid` when nothing is limited."""
-        if self.usd is None and self.tokens is None and self.ecu is None:
-            raise Invalid("budget_empty", "A budget limits at least one of `usd`, `tokens` and `ecu`.")
-        return Budget(
-            nanos=None if self.usd is None else nanos_from_usd(self.usd),
-            tokens=self.tokens,
-            ecu_micros=None if self.ecu is None else micros_from_ecu(self.ecu),
-        )
 
 
 class RunWork(BaseModel):
@@ -51,7 +30,7 @@ class RunWork(BaseModel):
     on_item_error: Literal["continue", "failFast"] | MaxFailedPolicy | None = None
     metadata: dict[str, Any] | None = Field(None, description="Kept with the execution.")
     webhook: str | None = Field(None, description="A URL that is told of the end.")
-    budget: BudgetBody | None = None
+    budget: BudgetSettings | None = None
 
     def request(self) -> RunRequest:
         """The request to the flow service. Raises `Invalid` for parts that do not go together."""

@@ -259,7 +259,10 @@ class FlowService:
         policy: Any = request.on_item_error or settings.on_item_error
         if not isinstance(policy, str | MaxFailed):
             policy = MaxFailed(policy.max_failed)
-        return Options(concurrency=concurrency, on_item_error=policy, budget=request.budget)
+        budget = request.budget
+        if budget is None and settings.budget is not None:
+            budget = settings.budget.budget()
+        return Options(concurrency=concurrency, on_item_error=policy, budget=budget)
 
     def _check_concurrency(self, concurrency: int) -> None:
         if concurrency > self._limits.max_concurrency:

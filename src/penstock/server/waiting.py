@@ -17,7 +17,8 @@ async def wait_for_end(
 ) -> Execution:
     """The execution when it is over, or as it is when the time is up; None waits to the end.
 
-    `until_paused` waits no longer once it is paused either. The caller may go away: the execution goes on. Raises `ServerStopping`.
+    `until_paused` waits no longer once it is paused either. The caller may go away: the execution goes on. Raises
+    `ServerStopping`.
     """
     running = call.running
     if running.stopping.is_set():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from penstock.client._async.runtime import sleep
 from penstock.client._async.transport import AsyncTransport
 from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
 from penstock.client.objects import Cancellation, Execution, Item, ItemStatus, LogEntry, Status
+from penstock.client.options import Budget
 
 ProgressListener = Callable[[Execution], None]
 ResultFormat = Literal["json", "ndjson", "csv"]
@@ -75,6 +75,25 @@ class AsyncExecutionHandle:
         await self.refresh()
         return receipt
 
+    async def pause(self) -> Execution:
+        """Set it aside: no step starts any more, those in flight finish, and it holds no place until it is resumed.
+
+        Returns how it is, `paused` or still `running` while steps finish. Raises ConflictError when it is over.
+        """
+        self.progress = await self._transport.fetch(calls.post(f"{self._path}/pause", repeatable=True), Execution)
+        return self.progress
+
+    async def resume(self, *, concurrency: int | None = None, budget: Budget | None = None) -> Execution:
+        """Let it go on where it stopped, with another concurrency or budget if given.
+
+        `budget` is what it may consume in all, with what it has consumed so far: `{"usd": "5.00"}`, `{"tokens": n}`,
+        `{"ecu": "10"}`. Raises ConflictError when it is not paused, or its budget is used up and none is given.
+        """
+        wanted = {"concurrency": concurrency, "budget": budget}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        self.progress = await self._transport.fetch(calls.post(f"{self._path}/resume", body), Execution)
+        return self.progress
+
     async def retry(
         self,
         items: RetryItems = "failed",
@@ -94,8 +113,7 @@ class AsyncExecutionHandle:
         if flow_version is not None:
             body["flowVersion"] = flow_version
         call = calls.start(f"{self._path}/retry", body, idempotency_key=idempotency_key)
-        # A retry reopens the execution whoever asks, so one whose answer was lost must not be sent again.
-        self.progress = await self._transport.fetch(replace(call, repeatable=False), Execution)
+        self.progress = await self._transport.fetch(call, Execution)
         return self.progress
 
     async def results(self) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from penstock.client._sync.runtime import sleep
 from penstock.client._sync.transport import Transport
 from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
 from penstock.client.objects import Cancellation, Execution, Item, ItemStatus, LogEntry, Status
+from penstock.client.options import Budget
 
 ProgressListener = Callable[[Execution], None]
 ResultFormat = Literal["json", "ndjson", "csv"]
@@ -76,6 +76,25 @@ class ExecutionHandle:
         self.refresh()
         return receipt
 
+    def pause(self) -> Execution:
+        """Set it aside: no step starts any more, those in flight finish, and it holds no place until it is resumed.
+
+        Returns how it is, `paused` or still `running` while steps finish. Raises ConflictError when it is over.
+        """
+        self.progress = self._transport.fetch(calls.post(f"{self._path}/pause", repeatable=True), Execution)
+        return self.progress
+
+    def resume(self, *, concurrency: int | None = None, budget: Budget | None = None) -> Execution:
+        """Let it go on where it stopped, with another concurrency or budget if given.
+
+        `budget` is what it may consume in all, with what it has consumed so far: `{"usd": "5.00"}`, `{"tokens": n}`,
+        `{"ecu": "10"}`. Raises ConflictError when it is not paused, or its budget is used up and none is given.
+        """
+        wanted = {"concurrency": concurrency, "budget": budget}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        self.progress = self._transport.fetch(calls.post(f"{self._path}/resume", body), Execution)
+        return self.progress
+
     def retry(
         self,
         items: RetryItems = "failed",
@@ -95,8 +114,7 @@ class ExecutionHandle:
         if flow_version is not None:
             body["flowVersion"] = flow_version
         call = calls.start(f"{self._path}/retry", body, idempotency_key=idempotency_key)
-        # A retry reopens the execution whoever asks, so one whose answer was lost must not be sent again.
-        self.progress = self._transport.fetch(replace(call, repeatable=False), Execution)
+        self.progress = self._transport.fetch(call, Execution)
         return self.progress
 
     def results(self) -> Any:

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from penstock.executions.model import ResumeRequest, RetryRequest, Status
-from penstock.flows.requests import BudgetBody
+from penstock.flows.budget import BudgetSettings
 from penstock.server.answers import answer
 from penstock.server.auth import Call, needs
 from penstock.server.describe import content, doc, path_id, ref
@@ -39,7 +39,7 @@ class ResumeBody(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
     concurrency: int | None = Field(None, ge=1)
-    budget: BudgetBody | None = Field(None, description="What it may consume in all, with what it has consumed so far.")
+    budget: BudgetSettings | None = Field(None, description="What it may consume in all, from its beginning.")
 
 
 SCHEMAS = (RetryBody, ResumeBody)
