@@ -23,7 +23,6 @@ from penstock.server.idempotency import KEY, idempotency
 from penstock.server.outcomes import outcome
 from penstock.storage.firings import FiringRecord
 from penstock.storage.schedules import Missed, Overlap, ScheduleRecord
-from penstock.types import JsonObject
 
 router = APIRouter(tags=["schedules"])
 Reads = Annotated[Call, needs("schedules:read")]
@@ -85,7 +84,7 @@ class Schedule(msgspec.Struct, rename="camel"):
     name: str
     flow_id: str
     flow: str | None
-    run: JsonObject
+    run: dict[str, Any]
     cron: str
     timezone: str
     overlap: Overlap
@@ -139,7 +138,7 @@ SCHEMAS = (ScheduleBody, SchedulePatch, PreviewBody, Schedule, Firing, FiringRea
 async def create_schedule(call: Writes) -> Response:
     """Its first due time is the next one from now. What it runs is checked as if it ran now."""
     call.principal.require(RUNS)
-    wanted = _change(await call.body(ScheduleBody))
+    wanted = await _change(call, await call.body(ScheduleBody))
     schedule = await call.engine.schedules.create(call.tenant, wanted, call.principal.key_id)
     return answer(_shown(schedule), 201, {"Location": call.path(f"/schedules/{schedule.id}")})
 
@@ -176,7 +175,7 @@ async def get_schedule(call: Reads, schedule: Name) -> Response:
 async def update_schedule(call: Writes, schedule: Name) -> Response:
     """Only what is sent. `enabled: false` stops it; what passes until it is enabled again is not missed."""
     call.principal.require(RUNS)
-    wanted = _change(await call.body(SchedulePatch))
+    wanted = await _change(call, await call.body(SchedulePatch))
     changed = await call.engine.schedules.update(call.tenant, schedule, wanted, call.principal.key_id)
     return answer(_shown(changed))
 
@@ -224,7 +223,9 @@ async def list_firings(
     return page([_shown_firing(firing) for firing in found[:limit]], following)
 
 
-def _change(body: SchedulePatch) -> ScheduleChange:
+async def _change(call: Call, body: SchedulePatch) -> ScheduleChange:
+    if body.run is not None and body.run.webhook is not None:
+        await call.engine.webhooks.check_url(body.run.webhook, "run.webhook")
     run: Any = None if body.run is None else body.run.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return ScheduleChange(
         name=body.name,
@@ -253,7 +254,7 @@ def _shown(schedule: ScheduleRecord) -> Schedule:
         name=schedule.name,
         flow_id=schedule.flow_id,
         flow=schedule.flow_name,
-        run=schedule.run,
+        run=dict(schedule.run),
         cron=schedule.cron,
         timezone=schedule.timezone,
         overlap=schedule.overlap,
