@@ -107,10 +107,8 @@ def _of_one(sizes: Sizes) -> Iterator[Question]:
     yield Question("get, the largest", lambda turn: large)
     yield Question("get, not begun", lambda turn: f"/executions/{execution_id(sizes.executions - 1)}")
     yield Question("items, page 1", lambda turn: f"{large}/items?limit={PAGE}")
-    for name, ordinal in (("half way", items // 2), ("last page", items - PAGE - 1)):
-        yield Question(
-            f"items, {name}", lambda turn, at=ordinal: f"{large}/items?limit={PAGE}&cursor={at - turn % 100 * PAGE}"
-        )
+    yield Question("items, half way", lambda turn: f"{large}/items?limit={PAGE}&cursor={items // 2 + turn * PAGE}")
+    yield Question("items, last page", lambda turn: f"{large}/items?limit={PAGE}&cursor={items - PAGE - 1 - turn}")
     yield Question("items, status=failed, page 1", lambda turn: f"{large}/items?limit={PAGE}&status=failed")
     yield Question(
         "items, status=failed, half way",

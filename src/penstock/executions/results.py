@@ -20,6 +20,8 @@ from penstock.executions.service import ExecutionService
 from penstock.types import Tenant
 
 NULL = b"null"
+SMALLEST_RESULT_BYTES = 2
+"""A digit and a comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Results:
 
     async def inline(self, limit: int) -> msgspec.Raw | None:
         """All results as one JSON value, None when they take more than `limit` bytes."""
+        if not self.labels and (self.execution.total_items or 0) * SMALLEST_RESULT_BYTES > limit:
+            return None
         if self.single:
             text = await self.one()
             return msgspec.Raw(text) if len(text) <= limit else None

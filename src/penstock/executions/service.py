@@ -37,6 +37,7 @@ from penstock.executions.progress import (
 from penstock.executions.runner import ASKED_FOR
 from penstock.failpoints import reached
 from penstock.ids import new_execution_id
+from penstock.storage import execution_pages
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import retention
@@ -191,7 +192,7 @@ class ExecutionService:
         self, tenant: Tenant, wanted: ExecutionFilter, cursor: str | None, limit: int
     ) -> tuple[list[dict[str, Any]], str | None]:
         """A page of progress bodies, newest first, and the cursor of the next page."""
-        found = await self._store.read(execution_rows.page(tenant, wanted, cursor, limit + 1))
+        found = await self._store.read(execution_pages.page(tenant, wanted, cursor, limit + 1))
         bodies = [progress_body(await self._snapshot(execution), now_ms()) for execution in found[:limit]]
         return bodies, found[limit - 1].id if len(found) > limit else None
 

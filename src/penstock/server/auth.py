@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from penstock.accounts.keys import Accounts, FirstStart, Principal
 from penstock.server.bodies import read_model, read_object
+from penstock.server.census import Census
 from penstock.server.metrics import Metrics
 from penstock.server.problems import REQUEST_ID
 from penstock.server.rate_limits import RateLimits
@@ -41,6 +42,7 @@ class Running:
     embedded_key: str = field(repr=False)
     feeds: Feeds
     streams: Streams
+    census: Census = field(default_factory=Census)
     waiting: set[asyncio.Task[Any]] = field(default_factory=set)
     """Handlers that wait for an execution to end; a shutdown interrupts them, the executions are parked."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

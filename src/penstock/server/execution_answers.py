@@ -90,8 +90,8 @@ async def item_bodies(call: Call, execution: Execution, rows: Sequence[Any]) -> 
     """Items with what each of their nodes did and when."""
     if not rows:
         return []
-    bounds = rows[0]["path"], rows[-1]["path"]
-    steps = await call.engine.store.read(timings.of_items(call.tenant, execution.no, *bounds))
+    chosen = [row["path"] for row in rows]
+    steps = await call.engine.store.read(timings.of_items(call.tenant, execution.no, chosen))
     nodes: dict[str, list[Json]] = defaultdict(list)
     for step in steps:
         nodes[step["path"]].append(_timing(step))

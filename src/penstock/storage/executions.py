@@ -12,14 +12,13 @@ from penstock.executions.model import (
     TERMINAL,
     ErrorInfo,
     Execution,
-    ExecutionFilter,
     Options,
     Reason,
     Status,
     Submission,
     sources_of,
 )
-from penstock.ids import first_execution_id_at, moment_of
+from penstock.ids import moment_of
 from penstock.models.usage import Amounts
 from penstock.storage.outbox import announce
 from penstock.storage.store import Transaction
@@ -219,54 +218,6 @@ def get_by_number(no: int) -> Transaction[Execution | None]:
     """For the engine itself, which serves every tenant."""
     rows = yield "select * from executions where no = $1", no
     return execution_of(rows[0]) if rows else None
-
-
-def page(tenant: Tenant, wanted: ExecutionFilter, before_id: str | None, limit: int) -> Transaction[list[Execution]]:
-    """Newest first, from before an id; the cost of a page does not depend on how far down it is.
-
-    Bounds of time are bounds of ids too, so that a page does not read what lies outside them.
-    """
-    conditions = ["project_id = $1"]
-    args: list[Any] = [tenant.project_id]
-
-    def also(condition: str, value: Any) -> None:
-        args.append(value)
-        conditions.append(condition.replace("?", f"${len(args)}"))
-
-    if wanted.kind is not None:
-        also("kind = ?", wanted.kind)
-    if wanted.subject_id is not None:
-        also("subject_id = ?", wanted.subject_id)
-    if wanted.created_after is not None:
-        also("created_at > ?", wanted.created_after)
-        also("id > ?", first_execution_id_at(wanted.created_after))
-    if wanted.created_before is not None:
-        also("created_at < ?", wanted.created_before)
-        also("id < ?", first_execution_id_at(wanted.created_before))
-    if wanted.text is not None:
-        also("(lower(subject_name) like ? escape '\\' or id like ? escape '\\')", _like(wanted.text))
-    if before_id is not None:
-        also("id < ?", before_id)
-    args.append(limit)
-    newest = f"order by id desc limit ${len(args)}"
-    statement = f"select * from executions where {' and '.join(conditions)} {newest}"
-    if wanted.statuses:
-        # A list for each status, and the newest of them all: each is read by the index of its status.
-        ways = []
-        for status in dict.fromkeys(wanted.statuses):
-            args.append(status)
-            ways.append(
-                f"select * from (select * from executions where {' and '.join(conditions)} and status = ${len(args)}"
-                f" {newest}) one"
-            )
-        statement = f"{' union all '.join(ways)} {newest}"
-    rows = yield (statement, *args)
-    return [execution_of(row) for row in rows]
-
-
-def _like(text: str) -> str:
-    escaped = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def next_waiting(lane: str, after_no: int, owner: str, limit: int) -> Transaction[list[Any]]:

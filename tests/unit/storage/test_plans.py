@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.executions.model import ExecutionFilter, ItemStatus, Status
-from penstock.storage import executions, items, steps, timings
+from penstock.storage import execution_pages, executions, items, steps, timings
 from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Many
@@ -28,7 +28,7 @@ OF_ONE_ITEM = {
     "steps.log_page of an item": lambda: steps.log_page(
         TENANT, 1, after=0, limit=9, node=None, path=PATH, failed_only=False
     ),
-    "timings.of_items": lambda: timings.of_items(TENANT, 1, PATH, PATH),
+    "timings.of_items": lambda: timings.of_items(TENANT, 1, [PATH, PATH]),
 }
 OF_THE_FEW = {
     "executions.next_waiting": (lambda: executions.next_waiting("batch", 0, "me", 10), "executions_open"),
@@ -41,14 +41,18 @@ OF_THE_FEW = {
         lambda: steps.log_page(TENANT, 1, after=0, limit=9, node=None, path=None, failed_only=True),
         "steps_unusual",
     ),
-    "executions.page of rare statuses": (
-        lambda: executions.page(TENANT, ExecutionFilter(statuses=(Status.RUNNING, Status.FAILED)), None, 50),
-        "executions_by_status",
+}
+LISTS = {
+    "all": (ExecutionFilter(), "executions_by_project", "project_id=?"),
+    "statuses": (ExecutionFilter(statuses=(Status.RUNNING, Status.FAILED)), "executions_by_status", "status=?"),
+    "a subject": (ExecutionFilter(subject_id="s"), "executions_by_subject", "subject_id=?"),
+    "a subject's statuses": (
+        ExecutionFilter(subject_id="s", statuses=(Status.PAUSED, Status.FAILED)),
+        "executions_unusual",
+        "subject_id=? AND status=?",
     ),
-    "executions.page of a day": (
-        lambda: executions.page(TENANT, ExecutionFilter(created_after=1, created_before=2), None, 50),
-        "project_id=? AND id>? AND id<?",
-    ),
+    "a kind": (ExecutionFilter(kind="k"), "executions_by_kind", "kind=?"),
+    "a time": (ExecutionFilter(created_after=1, created_before=2), "executions_by_project", "project_id=?"),
 }
 
 
@@ -81,3 +85,18 @@ def test_an_item_is_read_without_the_other_items_steps(database: sqlite3.Connect
 def test_the_few_are_found_by_an_index_of_their_own(database: sqlite3.Connection, query: str) -> None:
     transaction, index = OF_THE_FEW[query]
     assert index in plan(database, transaction())
+
+
+@pytest.mark.parametrize("asked", LISTS)
+def test_a_list_is_read_in_its_order_from_one_index(database: sqlite3.Connection, asked: str) -> None:
+    wanted, index, conditions = LISTS[asked]
+    found = plan(database, execution_pages.page(TENANT, wanted, "exec_5", 50))
+    reads = [step for step in found.split(" | ") if "executions" in step]
+    assert len(reads) == max(1, len(wanted.statuses))
+    assert all(f"COVERING INDEX {index} (" in read and f"{conditions} AND id>? AND id<?" in read for read in reads)
+
+
+def test_names_are_looked_for_in_subjects_not_in_executions(database: sqlite3.Connection) -> None:
+    found = plan(database, execution_pages.page(TENANT, ExecutionFilter(text="name"), None, 50))
+    assert "SCAN executions" not in found
+    assert "executions_by_subject (project_id=? AND subject_id=?)" in found

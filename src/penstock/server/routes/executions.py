@@ -44,7 +44,9 @@ async def list_executions(
     kind: Annotated[str | None, Query(max_length=50)] = None,
     created_after: Annotated[str | None, Query(alias="createdAfter", max_length=50, description="ISO 8601.")] = None,
     created_before: Annotated[str | None, Query(alias="createdBefore", max_length=50, description="ISO 8601.")] = None,
-    text: Annotated[str | None, Query(alias="q", max_length=200, description="Part of the id or the name.")] = None,
+    text: Annotated[
+        str | None, Query(alias="q", max_length=200, description="Part of the name, or how the id begins.")
+    ] = None,
 ) -> Response:
     """Newest first; a page costs the same however many there are."""
     wanted = ExecutionFilter(

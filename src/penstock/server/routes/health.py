@@ -13,7 +13,6 @@ from penstock.server import metrics
 from penstock.server.answers import answer
 from penstock.server.auth import Running, presented_key
 from penstock.server.describe import TEXT, content, doc
-from penstock.storage.statistics import executions_by_status
 from penstock.storage.store import rows_of
 
 router = APIRouter(tags=["health"])
@@ -57,7 +56,7 @@ async def show_metrics(request: Request) -> Response:
     if not _is_local(request):
         principal = await running.accounts.authenticate(presented_key(request.headers))
         principal.require("metrics:read")
-    executions = await running.engine.store.read(executions_by_status())
+    executions = await running.census.counts(running.engine.store)
     return Response(running.metrics.text(executions), media_type=metrics.CONTENT_TYPE)
 
 
