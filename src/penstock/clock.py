@@ -5,9 +5,23 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+# What counts on while a machine sleeps, where the system has such a clock; no adjustment of the time of day moves it.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_EPOCH_NS = time.time_ns() - time.clock_gettime_ns(_STEADY)
+
 
 def now_ms() -> int:
-    """Milliseconds since 1970, UTC."""
+    """Milliseconds since 1970, UTC, by a clock that never jumps.
+
+    It is set when the process starts and runs steadily from there: when somebody sets the machine's clock, deadlines,
+    durations and the order of ids stay right, and moments follow the new time after the next start. Where people mean
+    the time of day (schedules, signatures that expire), `wall_ms` is what they mean.
+    """
+    return (time.clock_gettime_ns(_STEADY) + _EPOCH_NS) // 1_000_000
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970, UTC, as the machine's clock has it just now."""
     return time.time_ns() // 1_000_000
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
+
+from penstock.clock import now_ms
 
 EXECUTION_PREFIX = "exec_"
 _RANDOM_BITS = 48
@@ -20,7 +21,7 @@ _last = 0
 def new_id() -> str:
     """A new id, greater than every id this process has made before."""
     global _last  # noqa: PLW0603 - one clock hand for the process, under a lock
-    fresh = (time.time_ns() // 1_000_000 << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    fresh = (now_ms() << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
     with _lock:
         _last = fresh if fresh > _last else _last + 1
         return f"{_last:024x}"

@@ -1,0 +1,89 @@
+"""Who was under way when a process died, and what is done about one that kills it each time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from penstock.executions.flights import SLOTS, Flights, Ward
+from penstock.executions.paths import child, top
+from penstock.testing.core import open_core
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "flights"
+
+
+def crash(file: Path, *items: tuple[int, str]) -> None:
+    """A process that dies with these items under way: it does not close anything."""
+    flights = Flights(file)
+    for no, path in items:
+        flights.take_off(no, path)
+    flights._map.flush()  # type: ignore[union-attr]  # the kernel would have the pages; here one process plays both
+
+
+async def test_who_was_under_way_is_counted_and_who_had_landed_is_not(file: Path, tmp_path: Path) -> None:
+    async with open_core(tmp_path / "p.db", works=False) as core:
+        execution = await core.submit([1, 2, 3])
+        no = execution.no
+        for crashes in (1, 2, 3):
+            before = Flights(file)
+            await before.recover(core.store)
+            landed = before.take_off(no, top(1))
+            before.take_off(no, top(2))
+            before.land(landed)
+            after = Flights(file)
+            await after.recover(core.store)
+            assert after.suspects == ({(no, top(2)): crashes} if crashes > 1 else {})
+            assert after.quarantined(no, top(2)) == (crashes == 3)
+            after.close()
+            before.close()
+
+
+async def test_an_item_is_not_blamed_for_its_elements(file: Path, tmp_path: Path) -> None:
+    async with open_core(tmp_path / "p.db", works=False) as core:
+        execution = await core.submit([1])
+        element = child(top(0), "pages", 4)
+        for _ in range(2):
+            crash(file, (execution.no, top(0)), (execution.no, element))
+            flights = Flights(file)
+            await flights.recover(core.store)
+            flights.close()
+        assert set(flights.suspects) == {(execution.no, element)}
+
+
+async def test_rubbish_in_the_file_is_passed_over(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(b"\xff\x01 no slots at all \x00" * 1000)
+    async with open_core(tmp_path / "p.db", works=False) as core:
+        flights = Flights(file)
+        await flights.recover(core.store)
+        assert flights.suspects == {}
+        assert [flights.take_off(1, top(n)) for n in range(SLOTS + 1)].count(-1) == 1, "more than it holds is no fault"
+        flights.close()
+
+
+async def test_a_suspect_has_the_process_to_itself() -> None:
+    ward, story = Ward(), []
+    free = asyncio.Event()
+
+    async def item(name: str, *, alone: bool, until: asyncio.Event | None = None) -> None:
+        await ward.enter(alone=alone)
+        story.append(f"{name} in")
+        if until is not None:
+            await until.wait()
+        story.append(f"{name} out")
+        ward.leave()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(item("a", alone=False, until=free))
+        group.create_task(item("suspect", alone=True))
+        group.create_task(item("b", alone=False))
+        gone = group.create_task(item("gone", alone=True))
+        await asyncio.sleep(0)
+        assert story == ["a in"], "a suspect waits for those inside, and the others for it"
+        gone.cancel()
+        free.set()
+    assert story == ["a in", "a out", "suspect in", "suspect out", "b in", "b out"]
