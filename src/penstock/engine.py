@@ -34,6 +34,7 @@ from penstock.models.prices import Prices
 from penstock.net.client import GuardedClient
 from penstock.net.policy import EgressPolicy
 from penstock.ownership import FolderLock
+from penstock.queue.gate import Gate
 from penstock.queue.local import Places
 from penstock.sandbox.runner import Sandbox
 from penstock.schedules.scheduler import Scheduler
@@ -143,7 +144,16 @@ class Engine:
         jobs: dict[str, OpenJob] = {}
         journal = Journal(store, on_flush)
         places = Places(limits.max_running_executions, limits.max_running_executions // RESERVED_SHARE)
-        dispatcher = Dispatcher(store, journal, Signals(), jobs, places, works=worker)
+        dispatcher = Dispatcher(
+            store,
+            journal,
+            Signals(),
+            jobs,
+            places,
+            works=worker,
+            limits_of=project_limits.of,
+            gate=Gate(limits.max_items_in_flight),
+        )
         executions = ExecutionService(store, dispatcher, max_queued=limits.max_queued_executions)
         library = FlowLibrary(store)
         flows = FlowService(store, library, executions, services, limits)

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from penstock.executions.model import Budget, Reason
 from penstock.models.meter import Meter, Reservation
 from penstock.models.usage import NOTHING, Amounts, Usage, ecu_from_micros, usd_from_nanos
-from penstock.queue.local import Lane
+from penstock.queue.fairness import Claim
 
 
 class Exhausted(Exception):
@@ -98,8 +98,8 @@ def _sentence(used: str, limit: str, worst: str) -> str:
 class StepMeter(Meter):
     """Counts for one step, and starts no call once its execution is being stopped."""
 
-    def __init__(self, lane: Lane, may_start: Callable[[], None]) -> None:
-        super().__init__(lane)
+    def __init__(self, claim: Claim, may_start: Callable[[], None]) -> None:
+        super().__init__(claim)
         self._may_start = may_start
         self.held = NOTHING
         """What the store holds for calls of this step that are over; it goes when the step is recorded."""
@@ -117,13 +117,13 @@ class BudgetMeter(StepMeter):
 
     def __init__(
         self,
-        lane: Lane,
+        claim: Claim,
         may_start: Callable[[], None],
         ledger: Ledger,
         write: Callable[[], Awaitable[None]],
         pause: Callable[[Reason], None],
     ) -> None:
-        super().__init__(lane, may_start)
+        super().__init__(claim, may_start)
         self.limits_money = ledger.limit.nanos is not None
         self._ledger = ledger
         self._write = write

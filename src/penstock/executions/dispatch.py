@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from penstock.clock import now_ms
 from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions.ending import Ending, conclude
 from penstock.executions.job import OpenJob
 from penstock.executions.journal import Journal, LeaseLost
+from penstock.executions.limits import Window
+from penstock.executions.line import Line
 from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.patience import RETRY_SECONDS, patiently
 from penstock.executions.runner import Run, StopReason
 from penstock.executions.signals import Signals
 from penstock.ids import new_id
+from penstock.queue.fairness import Claim
+from penstock.queue.gate import Gate
+from penstock.queue.limits import LimitsOf, TenantLimits, no_limits
 from penstock.queue.local import Lane, Places
 from penstock.storage import executions as execution_rows
+from penstock.storage import waiting as waiting_rows
 from penstock.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -32,6 +37,18 @@ logger = logging.getLogger(__name__)
 LANES: tuple[Lane, ...] = ("interactive", "batch")
 LOOK_SECONDS = 0.25
 """How often requests of other processes on the same store (submit, cancel) are looked for."""
+ORPHANS_AT_ONCE = 100
+ITEMS_IN_FLIGHT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A place that was taken for an execution that is about to be submitted; `owner` is to claim it."""
+
+    owner: str
+    lane: Lane
+    project_id: str
+    limits: TenantLimits
 
 
 @dataclass(slots=True)
@@ -39,7 +56,11 @@ class _Slot:
     """One execution that has a place here; `run` is None until it is claimed and its job is open."""
 
     lane: Lane
+    project_id: str
+    limits: TenantLimits
+    expected_seconds: float | None
     ended: asyncio.Future[Execution | None]
+    begun: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
     run: Run | None = None
     cancel: bool = False
@@ -56,15 +77,17 @@ class Dispatcher:
     jobs: Mapping[str, OpenJob]
     places: Places
     works: bool = True
+    limits_of: LimitsOf = no_limits
+    gate: Gate = field(default_factory=lambda: Gate(ITEMS_IN_FLIGHT))
     owner: str = field(default_factory=new_id)
     _slots: dict[int, _Slot] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _asked: Counter[Lane] = field(default_factory=Counter)
+    _lines: dict[Lane, Line] = field(default_factory=lambda: {lane: Line(lane) for lane in LANES})
+    _orphans: bool = True
+    """Executions that an earlier process left running may be waiting for a place; they come before any other."""
+    _look_at: float = 0.0
     _loop_task: asyncio.Task[None] | None = None
     _stopping: bool = False
-    _crowded: set[Lane] = field(default_factory=lambda: set(LANES))
-    """Lanes in which something may be waiting for a place. In the others, one that falls free is no reason to look at
-    the store, and what is submitted may start at once: it passes nobody."""
 
     def start(self) -> None:
         """Begin to look for work; what an earlier process left unfinished is taken up first."""
@@ -90,34 +113,34 @@ class Dispatcher:
             if slot.run is not None:
                 slot.run.stop(StopReason.PARK)
 
-    def reserve(self, lane: Lane) -> str | None:
+    async def reserve(self, lane: Lane, project_id: str) -> Reserved | None:
         """Take a place for an execution that is about to be submitted, if there is one.
 
-        Returns the owner to claim it for in the same transaction, so that it starts without another look at the
+        It is to be claimed for `owner` in the same transaction, so that it starts without another look at the
         store. `begin` or `give_back` must follow.
         """
-        if not self.works or self._stopping or lane in self._crowded:
+        limits = await self.limits_of(project_id)
+        if not self.works or self._stopping or self._orphans or self._lines[lane].crowded:
             return None
-        return self.owner if self.places.take(lane) else None
+        if not self.places.take(lane, project_id, limits.max_running_executions):
+            return None
+        return Reserved(self.owner, lane, project_id, limits)
 
-    def begin(self, execution: Execution) -> None:
+    def begin(self, execution: Execution, reserved: Reserved) -> None:
         """Run an execution that was claimed with a reserved place."""
-        self._begin(execution.no, execution.lane, execution.lease_number, execution)
+        slot = self._slot(reserved.lane, reserved.project_id, reserved.limits, None)
+        self._begin(execution.no, execution.lease_number, slot, execution)
 
-    def give_back(self, lane: Lane) -> None:
+    def give_back(self, lane: Lane, project_id: str) -> None:
         """Give up a place."""
-        self.places.give_back(lane)
-        self._place_is_free()
-
-    def look_soon(self, lane: Lane) -> None:
-        """There is something to run that has no place yet."""
-        self._crowded.add(lane)
-        self._asked[lane] += 1
-        self._wake.set()
-
-    def _place_is_free(self) -> None:
-        if self._crowded:
+        self.places.give_back(lane, project_id)
+        if self._orphans or any(line.crowded for line in self._lines.values()):
             self._wake.set()
+
+    def look_soon(self, lane: Lane, project_id: str) -> None:
+        """There is something to run that has no place yet."""
+        self._lines[lane].join(project_id)
+        self._wake.set()
 
     def end_of(self, execution_no: int) -> asyncio.Future[Execution | None] | None:
         """Becomes the execution as it ended; None when this process does not run it, or stops running it."""
@@ -128,6 +151,21 @@ class Dispatcher:
         """The live run of an execution, when this process owns it."""
         slot = self._slots.get(execution_no)
         return slot.run if slot is not None else None
+
+    def wait_seconds(self, lane: Lane, ahead: int) -> float | None:
+        """How long until a place falls free for whoever has so many before it; None when nothing tells.
+
+        By the rate at which places have been falling free; before two have, by what the executions that run say.
+        """
+        known = self._lines[lane].wait_seconds(ahead, time.monotonic())
+        if known is not None:
+            return known
+        now = now_ms()
+        runs = [slot.run for slot in self._slots.values() if slot.run is not None]
+        left = sorted(eta[0] for run in runs if (eta := run.tally.eta_seconds(now)) is not None)
+        if not left:
+            return None
+        return left[ahead] if ahead < len(left) else left[-1] * (ahead + 1) / len(left)
 
     def cancel(self, execution_no: int) -> None:
         """Stop an execution that this process owns or is about to start; without effect for others."""
@@ -149,8 +187,11 @@ class Dispatcher:
 
     # Starting and ending one
 
-    def _begin(self, no: int, lane: Lane, lease_number: int, claimed: Execution | None = None) -> None:
-        slot = self._slots[no] = _Slot(lane, asyncio.get_running_loop().create_future())
+    def _slot(self, lane: Lane, project_id: str, limits: TenantLimits, expected_seconds: float | None) -> _Slot:
+        return _Slot(lane, project_id, limits, expected_seconds, asyncio.get_running_loop().create_future())
+
+    def _begin(self, no: int, lease_number: int, slot: _Slot, claimed: Execution | None = None) -> None:
+        self._slots[no] = slot
         slot.task = asyncio.create_task(self._attend(no, lease_number, slot, claimed), name=f"execution {no}")
 
     async def _attend(self, no: int, lease_number: int, slot: _Slot, claimed: Execution | None) -> None:
@@ -170,7 +211,9 @@ class Dispatcher:
             del self._slots[no]
             slot.ended.set_result(ended)
             self.signals.changed(no)
-            self.give_back(slot.lane)
+            seconds = time.monotonic() - slot.begun
+            self._lines[slot.lane].ended(slot.project_id, seconds, slot.expected_seconds, slot.limits.weight)
+            self.give_back(slot.lane, slot.project_id)
 
     async def _run(self, execution: Execution, slot: _Slot) -> Execution | None:
         try:
@@ -179,7 +222,10 @@ class Dispatcher:
                 unknown = f"There is no kind {execution.kind!r} in this Penstock."
                 return await self._fail(execution, "job_unavailable", unknown)
             job = await open_job(execution)
-            slot.run = Run(execution, job, self.store, self.journal, self.signals)
+            claim = Claim(slot.project_id, slot.lane, slot.limits.weight)
+            door = self.gate.door(claim, slot.limits.max_items_in_flight)
+            window = Window(execution.options.concurrency, door)
+            slot.run = Run(execution, job, self.store, self.journal, self.signals, window)
             if slot.cancel or execution.cancel_requested_at is not None:
                 slot.run.stop(StopReason.CANCEL)
             elif slot.pause or execution.pause_requested_at is not None:
@@ -235,23 +281,50 @@ class Dispatcher:
             ending = Ending(Status.TIMEOUT, None, execution.total_items)
             await self.store.write(conclude(execution, ending))
             self.signals.changed(execution.no)
-        for lane in LANES:
-            await self._fill(lane)
+        due = time.monotonic() >= self._look_at
+        if due or self._orphans:
+            await self._adopt()
+        for line in self._lines.values():
+            if due:
+                await line.look(self.store)
+            await self._fill(line)
+        if due:
+            self._look_at = time.monotonic() + LOOK_SECONDS
 
-    async def _fill(self, lane: Lane) -> None:
-        after = 0
-        while free := self.places.free(lane):
-            asked = self._asked[lane]
-            rows: list[Any] = await self.store.read(
-                execution_rows.next_waiting(lane, after, self.owner, free + len(self._slots))
-            )
-            for row in rows:
-                after = row["no"]
-                if after not in self._slots and self.places.take(lane):
-                    self._begin(after, lane, row["lease_number"])
-            if not rows:
-                # What was submitted while the store was read may be missing from the rows, and still waits.
-                if self._asked[lane] == asked:
-                    self._crowded.discard(lane)
+    async def _adopt(self) -> None:
+        """Take up what was running elsewhere, before anything that has not begun, whatever its project may have."""
+        rows = await self.store.read(waiting_rows.orphans(self.owner, ORPHANS_AT_ONCE))
+        left = len(rows) == ORPHANS_AT_ONCE
+        for row in rows:
+            project_id = row["project_id"]
+            limits = await self.limits_of(project_id)
+            if row["no"] in self._slots:
+                continue
+            if self.places.take(row["lane"], project_id):
+                slot = self._slot(row["lane"], project_id, limits, None)
+                self._begin(row["no"], row["lease_number"], slot)
+            else:
+                left = True
+        self._orphans = left
+
+    async def _fill(self, line: Line) -> None:
+        """Begin what waits while there are places, each time of the project whose turn it is."""
+        while self.places.free(line.lane):
+            if not await self._begin_next(line, line.in_turn()):
+                line.close_if_empty()
                 return
-        self._crowded.add(lane)
+        line.crowded = True
+
+    async def _begin_next(self, line: Line, projects: Iterable[str]) -> bool:
+        """Begin the next execution; False when none of these projects has one that may."""
+        for project_id in projects:
+            limits = await self.limits_of(project_id)
+            if not self.places.may_take(line.lane, project_id, limits.max_running_executions):
+                continue
+            begun = {no for no, slot in self._slots.items() if slot.project_id == project_id}
+            head = await line.head(self.store, project_id, begun, len(begun))
+            if head is not None and self.places.take(line.lane, project_id, limits.max_running_executions):
+                slot = self._slot(line.lane, project_id, limits, line.served(head, limits.weight))
+                self._begin(head.no, head.lease_number, slot)
+                return True
+        return False

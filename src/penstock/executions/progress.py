@@ -167,9 +167,7 @@ def ended_snapshot(execution: Execution) -> Snapshot:
     return Snapshot(execution, counts, usage, total, execution.seq, None, percent, None, held, lost)
 
 
-def live_snapshot(
-    execution: Execution, tally: Tally, ledger: Ledger | None, steps_per_item: int, now: int
-) -> Snapshot:
+def live_snapshot(execution: Execution, tally: Tally, ledger: Ledger | None, steps_per_item: int, now: int) -> Snapshot:
     """Of one that runs in this process."""
     counts = tally.counts()
     if tally.total == 1 and not counts.processed:
@@ -234,6 +232,7 @@ def progress_body(snapshot: Snapshot, now: int) -> dict[str, Any]:
         "pausedAt": None if execution.paused_at is None else iso(execution.paused_at),
         "pauseReason": execution.pause_reason,
         "budget": None if budget is None else _budget_body(budget, snapshot.usage, snapshot.held, snapshot.lost),
+        "queue": None,
         "metadata": execution.metadata,
         "results": None,
         "error": execution.error,

@@ -65,11 +65,13 @@ ASKED_FOR = Reason("requested", "Somebody paused it.")
 class Run:
     """One execution in the process that owns it."""
 
-    def __init__(self, execution: Execution, job: Job, store: Store, journal: Journal, signals: Signals) -> None:
+    def __init__(
+        self, execution: Execution, job: Job, store: Store, journal: Journal, signals: Signals, window: Window
+    ) -> None:
         self.execution = execution
         self.job = job
         self.journal = journal
-        self.window = Window(execution.options.concurrency)
+        self.window = window
         self.random = JITTER
         self.resumed = execution.lease_number > 1
         self.tally = Tally(planned=execution.total_items or 0, seq=execution.seq)
@@ -165,10 +167,10 @@ class Run:
 
     def meter(self) -> StepMeter:
         """What counts the calls of one step, and keeps them inside the budget."""
-        lane = self.execution.lane
+        claim = self.window.claim
         if self.ledger is None:
-            return StepMeter(lane, self.may_start)
-        return BudgetMeter(lane, self.may_start, self.ledger, self._write_budget, self.pause)
+            return StepMeter(claim, self.may_start)
+        return BudgetMeter(claim, self.may_start, self.ledger, self._write_budget, self.pause)
 
     async def _write_budget(self) -> None:
         await self.journal.commit(self.holder, [])

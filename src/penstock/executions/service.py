@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +34,7 @@ from penstock.executions.progress import (
     waiting_snapshot,
 )
 from penstock.executions.runner import ASKED_FOR
+from penstock.executions.standing import Standing, Standings
 from penstock.failpoints import reached
 from penstock.ids import new_execution_id
 from penstock.storage import execution_pages
@@ -50,7 +50,6 @@ REMOTE_LOOK_SECONDS = 0.1
 """How often a waiter looks at an execution that another process runs."""
 WAITING_LOOK_SECONDS = 1.0
 """How often it looks at one that waits for this process, which signals what it does; others may still cancel it."""
-COUNT_FRESH_SECONDS = 1.0
 PAGE = 500
 HANDED_ON = 16
 """So many inputs go from the request to the run at hand; more are read page by page from where they are stored."""
@@ -75,8 +74,7 @@ class ExecutionService:
         self._store = store
         self._dispatcher = dispatcher
         self._signals = dispatcher.signals
-        self._max_queued = max_queued
-        self._open: dict[str, tuple[float, int]] = {}
+        self._standings = Standings(store, dispatcher, max_queued)
         self._starting: set[asyncio.Task[Submitted]] = set()
 
     # Starting
@@ -88,40 +86,33 @@ class ExecutionService:
         Raises `Unprocessable` for the same key with another request, `LimitReached` when too many are waiting.
         """
         inputs = None if submission.inputs is None else await _texts(submission.inputs)
-        full = await self._is_full(submission.tenant)
+        full = await self._standings.refusal(submission.tenant)
         # What is written as claimed must be begun, so a caller who goes away in between may not stop it halfway.
-        starting = asyncio.create_task(self._start(submission, inputs, full=full))
+        starting = asyncio.create_task(self._start(submission, inputs, full))
         self._starting.add(starting)
         starting.add_done_callback(self._starting.discard)
         return await asyncio.shield(starting)
 
-    async def _start(self, submission: Submission, inputs: list[str] | None, *, full: bool) -> Submitted:
-        owner = self._dispatcher.reserve(submission.lane)
+    async def _start(self, submission: Submission, inputs: list[str] | None, full: LimitReached | None) -> Submitted:
+        project_id = submission.tenant.project_id
+        reserved = await self._dispatcher.reserve(submission.lane, project_id)
+        owner = None if reserved is None else reserved.owner
         begun = False
         try:
-            submitted = await self._store.write(self._accept(submission, inputs, owner, full=full))
+            submitted = await self._store.write(self._accept(submission, inputs, owner, full))
             reached("submit.after_commit")
-            begun = owner is not None and not submitted.replayed
+            begun = reserved is not None and not submitted.replayed
         finally:
-            if owner is not None and not begun:
-                self._dispatcher.give_back(submission.lane)
-        if begun:
-            self._dispatcher.begin(submitted.execution)
+            if reserved is not None and not begun:
+                self._dispatcher.give_back(submission.lane, project_id)
+        if begun and reserved is not None:
+            self._dispatcher.begin(submitted.execution, reserved)
         elif not submitted.replayed:
-            self._dispatcher.look_soon(submission.lane)
+            self._dispatcher.look_soon(submission.lane, project_id)
         return submitted
 
-    async def _is_full(self, tenant: Tenant) -> bool:
-        """A bound against floods, so it may be a second old: counting every time would cost more than it saves."""
-        now = time.monotonic()
-        counted_at, waiting = self._open.get(tenant.project_id, (0.0, 0))
-        if now - counted_at > COUNT_FRESH_SECONDS:
-            waiting = await self._store.read(execution_rows.count_open(tenant.project_id))
-            self._open[tenant.project_id] = now, waiting
-        return waiting >= self._max_queued
-
     def _accept(
-        self, submission: Submission, inputs: list[str] | None, owner: str | None, *, full: bool
+        self, submission: Submission, inputs: list[str] | None, owner: str | None, full: LimitReached | None
     ) -> Transaction[Submitted]:
         now = now_ms()
         project_id = submission.tenant.project_id
@@ -131,12 +122,8 @@ class ExecutionService:
                 key, request_hash = submission.idempotency_key, submission.request_hash
                 known = yield from _same_request(submission.tenant, key, request_hash, *found)
                 return Submitted(known, replayed=True)
-        if full:
-            raise LimitReached(
-                "too_many_executions",
-                f"{self._max_queued:,} executions of this project are waiting or running; try again later.",
-                retry_after_seconds=5,
-            )
+        if full is not None:
+            raise full
         execution_id = new_execution_id()
         execution = yield from execution_rows.insert(execution_id, submission, now)
         if inputs is not None:
@@ -199,7 +186,12 @@ class ExecutionService:
     async def progress(self, tenant: Tenant, execution_id: str) -> tuple[Execution, dict[str, Any]]:
         """An execution and its progress body, without results."""
         execution = await self.get(tenant, execution_id)
-        return execution, progress_body(await self._snapshot(execution), now_ms())
+        body = progress_body(await self._snapshot(execution), now_ms())
+        standing = await self._standings.of(execution)
+        if standing is not None:
+            starts = None if standing.starts_at is None else iso(standing.starts_at)
+            body["queue"] = {"position": standing.position, "estimatedStart": starts}
+        return execution, body
 
     async def _snapshot(self, execution: Execution) -> Snapshot:
         if execution.status.terminal:
@@ -217,11 +209,9 @@ class ExecutionService:
 
         return await self._store.read(sums())
 
-    async def queue_position(self, execution: Execution) -> int:
-        """How many waiting executions of the same lane come first; 0 when it is next or running."""
-        if execution.status != Status.PENDING or self._dispatcher.run_of(execution.no) is not None:
-            return 0
-        return await self._store.read(execution_rows.count_ahead(execution))
+    async def standing(self, execution: Execution) -> Standing | None:
+        """Where it stands in the queue; None when it does not wait to start."""
+        return await self._standings.of(execution)
 
     async def items(
         self, tenant: Tenant, execution_id: str, status: ItemStatus | None, cursor: str | None, limit: int
@@ -315,19 +305,21 @@ class ExecutionService:
         Returns it, `running` when there was a place for it, else `pending`. Raises `Conflict` when it is not paused, or
         when its budget is used up and no larger one is given.
         """
-        owner = self._dispatcher.reserve("batch")
+        project_id = tenant.project_id
+        reserved = await self._dispatcher.reserve("batch", project_id)
+        owner = None if reserved is None else reserved.owner
         begun = False
         try:
             resumed = await self._store.write(self._resume(tenant, execution_id, wanted, owner))
-            begun = owner is not None
+            begun = True
         finally:
-            if owner is not None and not begun:
-                self._dispatcher.give_back("batch")
+            if reserved is not None and not begun:
+                self._dispatcher.give_back("batch", project_id)
         self._signals.changed(resumed.no)
-        if begun:
-            self._dispatcher.begin(resumed)
+        if reserved is not None:
+            self._dispatcher.begin(resumed, reserved)
         else:
-            self._dispatcher.look_soon(resumed.lane)
+            self._dispatcher.look_soon(resumed.lane, project_id)
         return resumed
 
     def _resume(
@@ -359,7 +351,7 @@ class ExecutionService:
         """
         reopened = await self._store.write(self._reopen(tenant, execution_id, wanted))
         self._signals.changed(reopened.no)
-        self._dispatcher.look_soon(reopened.lane)
+        self._dispatcher.look_soon(reopened.lane, tenant.project_id)
         return reopened
 
     def _reopen(self, tenant: Tenant, execution_id: str, wanted: RetryRequest) -> Transaction[Execution]:

@@ -18,13 +18,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from penstock.errors import StepError
-from penstock.queue.fairness import Claim, FairQueue
+from penstock.queue.fairness import ANYBODY, Claim, FairQueue
 
 START = 20
 CAP = 2_000
 CUT = 0.8
 COOL_DOWN_SECONDS = 10.0
-ANYBODY = Claim("")
 _SMOOTHING = 0.1
 _LEAST_SECONDS = 0.001
 

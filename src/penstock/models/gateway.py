@@ -134,7 +134,7 @@ class Gateway:
             worst = worst_case(price, tokens, request.model, in_money=meter.limits_money)
         reservation = await meter.reserve(worst)
         try:
-            async with limiter.place():
+            async with limiter.place(meter.claim):
                 await meter.begin(reservation)
                 started = time.perf_counter()
                 answer = await self._providers[endpoint.provider].complete(endpoint, request)

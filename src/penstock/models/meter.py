@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.models.usage import Amounts, Usage
-from penstock.queue.local import Lane
+from penstock.queue.fairness import ANYBODY, Claim
 
 
 @dataclass(slots=True)
@@ -21,15 +21,15 @@ class Meter:
 
     A call goes through `reserve`, `begin`, and then `settle` when it was answered or `give_up` when it was not.
     `limited` says that `reserve` needs to know the worst case, `limits_money` that this must be so in dollars too.
-    `lane` is that of whoever waits for the calls.
+    `claim` is in whose name the calls are made: who else wants the endpoint's places is served in turn with it.
     """
 
     limited = False
     limits_money = False
 
-    def __init__(self, lane: Lane = "batch") -> None:
+    def __init__(self, claim: Claim = ANYBODY) -> None:
         self.usage = Usage()
-        self.lane: Lane = lane
+        self.claim = claim
 
     async def reserve(self, worst: Amounts) -> Reservation:
         """Wait until a call that consumes so much at most may be made."""

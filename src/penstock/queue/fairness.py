@@ -40,6 +40,10 @@ class Claim:
     weight: float = 1.0
 
 
+ANYBODY = Claim("")
+"""For callers that do not compete."""
+
+
 class VirtualTime:
     """The clock of one fair queue, and where in it each tenant's last request finished."""
 

@@ -40,8 +40,9 @@ def links(call: Call, execution_id: str) -> JsonObject:
 
 async def handle(call: Call, execution: Execution) -> dict[str, Json]:
     """What an asynchronous call is answered with."""
-    ahead = await call.engine.executions.queue_position(execution)
-    started = execution.started_at or (None if ahead else now_ms())
+    standing = await call.engine.executions.standing(execution)
+    ahead = 0 if standing is None else standing.position
+    started = execution.started_at or (now_ms() if standing is None else standing.starts_at)
     return {
         "executionId": execution.id,
         "status": execution.status.value,

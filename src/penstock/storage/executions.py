@@ -52,14 +52,8 @@ where no = $1 and lease_number = $4 and status in ('pending', 'running')
 returning *
 """
 
-# The condition of the index `executions_open`, word for word: without it every execution there ever was is read.
+# The condition of the index `executions_by_deadline`, word for word: without it every execution there ever was is read.
 _OPEN = "status in ('pending', 'running', 'paused')"
-
-_NEXT = f"""
-select no, id, lane, lease_number, status from executions
-where {_OPEN} and status <> 'paused' and lane = $1 and no > $2 and (lease_owner is null or lease_owner <> $3)
-order by no limit $4
-"""
 
 _END = f"""
 update executions
@@ -179,10 +173,11 @@ def insert(execution_id: str, submission: Submission, now: int) -> Transaction[E
 
 
 def find_idempotent(project_id: str, key: str, now: int) -> Transaction[tuple[str, str] | None]:
-    """(execution id, request hash) that a live idempotency key stands for."""
+    """(execution id, request hash) that a live idempotency key stands for; none when the execution was deleted."""
     rows = yield (
-        "select execution_id, request_hash from idempotency_keys"
-        " where project_id = $1 and key = $2 and expires_at > $3",
+        "select k.execution_id, k.request_hash from idempotency_keys k"
+        " join executions e on e.id = k.execution_id and e.project_id = k.project_id"
+        " where k.project_id = $1 and k.key = $2 and k.expires_at > $3",
         project_id,
         key,
         now,
@@ -202,7 +197,6 @@ def remember_idempotent(project_id: str, key: str, request_hash: str, execution_
         execution_id,
         now + IDEMPOTENCY_KEPT_MS,
     )
-    yield "delete from idempotency_keys where expires_at < $1", now
 
 
 def get(tenant: Tenant, execution_id: str) -> Transaction[Execution | None]:
@@ -218,11 +212,6 @@ def get_by_number(no: int) -> Transaction[Execution | None]:
     """For the engine itself, which serves every tenant."""
     rows = yield "select * from executions where no = $1", no
     return execution_of(rows[0]) if rows else None
-
-
-def next_waiting(lane: str, after_no: int, owner: str, limit: int) -> Transaction[list[Any]]:
-    """Executions that wait for an owner: never started ones, and ones whose owner has gone; oldest first."""
-    return (yield (_NEXT, lane, after_no, owner, limit))
 
 
 def claim(no: int, lease_number: int, owner: str) -> Transaction[Execution | None]:
@@ -408,42 +397,11 @@ def reopen(execution: Execution, now: int) -> Transaction[Execution]:
     return reopened
 
 
-def delete_some(execution: Execution, limit: int) -> Transaction[bool]:
-    """Remove so many rows of an execution that is over, and at last itself; True while there are more."""
-    yield (
-        "delete from idempotency_keys where project_id = $1 and execution_id = $2",
-        execution.tenant.project_id,
-        execution.id,
-    )
-    for table, key in (("items", "path"), ("steps", "no"), ("events", "seq")):
-        rows = yield (
-            f"delete from {table} where execution_no = $1"
-            f" and {key} in (select {key} from {table} where execution_no = $1 limit $2) returning {key}",
-            execution.no,
-            limit,
-        )
-        if len(rows) == limit:
-            return True
-    yield "delete from suspects where execution_no = $1", execution.no
-    yield "delete from executions where no = $1", execution.no
-    return False
-
-
 def count_open(project_id: str) -> Transaction[int]:
     """How many executions of a project are not over."""
     rows = yield (
         "select count(*) as n from executions where project_id = $1 and status in ('pending', 'running', 'paused')",
         project_id,
-    )
-    return int(rows[0]["n"])
-
-
-def count_ahead(execution: Execution) -> Transaction[int]:
-    """How many waiting executions of the same lane come before this one."""
-    rows = yield (
-        f"select count(*) as n from executions where {_OPEN} and status = 'pending' and lane = $1 and no < $2",
-        execution.lane,
-        execution.no,
     )
     return int(rows[0]["n"])
 

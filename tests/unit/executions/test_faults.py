@@ -141,7 +141,7 @@ async def test_the_look_for_work_goes_on_after_a_fault(core: Core, monkeypatch: 
         yield
 
     monkeypatch.setattr("penstock.executions.dispatch.execution_rows.overdue", overdue)
-    core.dispatcher.look_soon("batch")
+    core.dispatcher.look_soon("batch", TENANT.project_id)
     await broken.wait()
     core.work = ok
     core.dispatcher.works = False

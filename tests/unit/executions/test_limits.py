@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.executions.limits import Window
+from penstock.queue.fairness import ANYBODY
+from penstock.queue.gate import Gate
 
 
 async def free_places(window: Window, places: int) -> int:
@@ -32,7 +34,7 @@ ACTIONS = st.lists(st.tuples(st.sampled_from(["come", "leave", "give up", "turn"
 @given(places=st.integers(1, 4), actions=ACTIONS)
 def test_no_place_is_lost_or_given_twice(places: int, actions: list[tuple[str, int]]) -> None:
     async def play() -> None:
-        window = Window(places)
+        window = Window(places, Gate(5000).door(ANYBODY))
         inside = 0
         leave: list[asyncio.Event] = []
         tasks: list[asyncio.Task[None]] = []
@@ -72,7 +74,7 @@ def test_no_place_is_lost_or_given_twice(places: int, actions: list[tuple[str, i
 
 
 async def test_the_deepest_comes_first_and_then_who_came_first() -> None:
-    window = Window(1)
+    window = Window(1, Gate(5000).door(ANYBODY))
     await window.acquire(0)
     order: list[str] = []
 
@@ -91,7 +93,7 @@ async def test_the_deepest_comes_first_and_then_who_came_first() -> None:
 
 
 async def test_a_place_that_was_given_to_somebody_who_leaves_at_that_moment_goes_on() -> None:
-    window = Window(1)
+    window = Window(1, Gate(5000).door(ANYBODY))
     await window.acquire(0)
     leaving = asyncio.create_task(window.acquire(5))
     following = asyncio.create_task(window.acquire(0))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from penstock.executions.model import ExecutionFilter, ItemStatus, Status
-from penstock.storage import execution_pages, executions, items, steps, timings
+from penstock.storage import execution_pages, executions, items, steps, timings, waiting
 from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Many
@@ -18,6 +19,7 @@ from penstock.types import Tenant
 
 TENANT = Tenant("a" * 24, "b" * 24)
 PATH = "000000007"
+EXECUTION: Any = SimpleNamespace(lane="batch", tenant=TENANT, no=7)
 
 OF_ONE_ITEM = {
     "items.page": lambda: items.page(TENANT, 1, None, PATH, 50),
@@ -31,7 +33,11 @@ OF_ONE_ITEM = {
     "timings.of_items": lambda: timings.of_items(TENANT, 1, [PATH, PATH]),
 }
 OF_THE_FEW = {
-    "executions.next_waiting": (lambda: executions.next_waiting("batch", 0, "me", 10), "executions_open"),
+    "waiting.projects": (lambda: waiting.projects("batch"), "executions_waiting"),
+    "waiting.oldest": (lambda: waiting.oldest("batch", "p", 10), "executions_waiting"),
+    "waiting.before": (lambda: waiting.before(EXECUTION), "COVERING INDEX executions_waiting"),
+    "waiting.orphans": (lambda: waiting.orphans("me", 10), "executions_running"),
+    "waiting.counts": (lambda: waiting.counts("batch"), "COVERING INDEX executions_waiting"),
     "executions.to_stop": (lambda: executions.to_stop("me"), "executions_to_stop"),
     "executions.overdue": (lambda: executions.overdue(1, 100), "executions_by_deadline"),
     "items.drop_unfinished": (lambda: items.drop_unfinished(1), "items_unusual"),
@@ -39,7 +45,7 @@ OF_THE_FEW = {
     "items.paths_with": (lambda: items.paths_with(1, "failed", "", 500), "items_unusual"),
     "steps.log_page of errors": (
         lambda: steps.log_page(TENANT, 1, after=0, limit=9, node=None, path=None, failed_only=True),
-        "steps_unusual",
+        "steps_notable",
     ),
 }
 LISTS = {

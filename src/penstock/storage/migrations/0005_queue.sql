@@ -3,5 +3,5 @@
 alter table keys add column requests_per_minute integer;   -- null: the key shares its project's limit
 
 drop index executions_open;
-create index executions_waiting on executions (lane, project_id, no) where status = 'pending';
+create index executions_waiting on executions (lane, project_id, no, status) where status = 'pending';
 create index executions_running on executions (no) where status = 'running';
