@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         RateLimitError,
         UnprocessableEntityError,
     )
-    from penstock.client.options import RunOptions
+    from penstock.client.options import RunOptions, ScheduleOptions
 
 __all__ = [
     "APIConnectionError",
@@ -58,6 +58,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "RunOptions",
+    "ScheduleOptions",
     "UnprocessableEntityError",
 ]
 
@@ -67,6 +68,7 @@ _ELSEWHERE = {
     "ExecutionHandle": "penstock.client._sync.handles",
     "Penstock": "penstock.client._sync.client",
     "RunOptions": "penstock.client.options",
+    "ScheduleOptions": "penstock.client.options",
 }
 
 

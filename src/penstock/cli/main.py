@@ -14,6 +14,7 @@ ENTRIES = {
     "flows": Entry("penstock.cli.flows:flows", "Keep flows: list, show, push, deploy, validate."),
     "executions": Entry("penstock.cli.executions:executions", "Follow and steer runs."),
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
+    "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
     "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
     "models": Entry("penstock.cli.models:models", "List, add and test models."),

@@ -27,7 +27,7 @@ _LONGEST_RETRY_AFTER_SECONDS = 60.0
 _JSON = "application/json"
 
 T = TypeVar("T")
-Method = Literal["GET", "POST", "PUT", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,11 @@ def post(path: str, value: object = None, *, repeatable: bool = False) -> Call:
 def put(path: str, value: object) -> Call:
     """A PUT of a JSON value."""
     return _with_json("PUT", path, value, repeatable=True)
+
+
+def patch(path: str, value: object) -> Call:
+    """A PATCH that says how a part of something is to be, so that sending it twice does no harm."""
+    return _with_json("PATCH", path, value, repeatable=True)
 
 
 def start(

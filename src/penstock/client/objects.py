@@ -285,6 +285,57 @@ class Prompt(Record, frozen=True, kw_only=True):
     created_at: datetime | None = None
 
 
+class Schedule(Record, frozen=True, kw_only=True):
+    """A flow that is started by the clock. `next_at` is None while it is disabled, `flow` when the flow is gone."""
+
+    id: str
+    name: str
+    flow_id: str
+    cron: str
+    flow: str | None = None
+    run: dict[str, Any] = {}
+    timezone: str = "UTC"
+    overlap: str = "skip"
+    missed: str = "once"
+    catch_up_seconds: int = 0
+    enabled: bool = True
+    next_at: datetime | None = None
+    last_fired_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class FiringReason(Record, frozen=True, kw_only=True):
+    """Why a due time started nothing."""
+
+    code: str
+    message: str = ""
+
+
+class Firing(Record, frozen=True, kw_only=True):
+    """What came of one due time: `started`, `queued`, `skipped`, `missed`, `failed`, or `claimed` (about to start)."""
+
+    due_at: datetime
+    outcome: str
+    trigger: str = "clock"
+    execution_id: str | None = None
+    reason: FiringReason | None = None
+    decided_at: datetime | None = None
+
+
+class DueTime(Record, frozen=True, kw_only=True):
+    """A due time in UTC, and as the zone's clock shows it."""
+
+    at: datetime
+    local: str
+
+
+class Preview(Record, frozen=True, kw_only=True):
+    """The next due times of an expression."""
+
+    due: tuple[DueTime, ...] = ()
+
+
 class Model(Record, frozen=True, kw_only=True):
     """A model saved under a name of its own, as `models.create` made it. The provider's key is never sent back."""
 

@@ -29,8 +29,31 @@ class RunOptions:
 
     def body(self) -> dict[str, Any]:
         """The options that are set, by their names on the wire."""
-        values = {_camel(field.name): getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return _set_values(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleOptions:
+    """How a schedule reads the clock and treats overlapping and missed due times. None leaves the server's default.
+
+    `overlap`, while an earlier run is not over: `skip` (the default), `queue` or `parallel`. `missed`, of due times
+    that passed while nothing ran: `skip`, `once` (the default) or `all`, as far back as `catch_up_seconds` (a day).
+    """
+
+    timezone: str | None = None
+    overlap: Literal["skip", "queue", "parallel"] | None = None
+    missed: Literal["skip", "once", "all"] | None = None
+    catch_up_seconds: int | None = None
+    enabled: bool | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The options that are set, by their names on the wire."""
+        return _set_values(self)
+
+
+def _set_values(options: RunOptions | ScheduleOptions) -> dict[str, Any]:
+    values = {_camel(field.name): getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _camel(name: str) -> str:

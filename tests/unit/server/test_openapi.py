@@ -14,7 +14,12 @@ from penstock.server.api_page import api_page
 from penstock.server.app import create_app
 from penstock.settings import Settings
 
-WITHOUT_BODY = {"/models/{name}/test", "/executions/{executionId}/cancel", "/flows/executions/{executionId}/cancel"}
+WITHOUT_BODY = {
+    "/models/{name}/test",
+    "/schedules/{schedule}/run",
+    "/executions/{executionId}/cancel",
+    "/flows/executions/{executionId}/cancel",
+}
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/schemas/flow.json", "/flows/{flow}/docs"}
 
 

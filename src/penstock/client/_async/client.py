@@ -12,6 +12,7 @@ from penstock.client._async.keys import AsyncKeys, AsyncSecrets
 from penstock.client._async.limits import AsyncLimits
 from penstock.client._async.models import AsyncModels
 from penstock.client._async.prompts import AsyncPrompts
+from penstock.client._async.schedules import AsyncSchedules
 from penstock.client._async.transport import AsyncTransport
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class AsyncPenstock:
         self.flows = AsyncFlows(self._transport, self.executions)
         self.datasets = AsyncDatasets(self._transport)
         self.prompts = AsyncPrompts(self._transport)
+        self.schedules = AsyncSchedules(self._transport)
         self.models = AsyncModels(self._transport)
         self.keys = AsyncKeys(self._transport)
         self.secrets = AsyncSecrets(self._transport)

@@ -13,6 +13,7 @@ from penstock.client._sync.keys import Keys, Secrets
 from penstock.client._sync.limits import Limits
 from penstock.client._sync.models import Models
 from penstock.client._sync.prompts import Prompts
+from penstock.client._sync.schedules import Schedules
 from penstock.client._sync.transport import Transport
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Penstock:
         self.flows = Flows(self._transport, self.executions)
         self.datasets = Datasets(self._transport)
         self.prompts = Prompts(self._transport)
+        self.schedules = Schedules(self._transport)
         self.models = Models(self._transport)
         self.keys = Keys(self._transport)
         self.secrets = Secrets(self._transport)
