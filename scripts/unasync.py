@@ -25,8 +25,10 @@ RULES = [
     (r"\basynccontextmanager\b", "contextmanager"),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\baclose\b", "close"),
+    (r"\baclosing\b", "closing"),
     (r"\baread\b", "read"),
     (r"\baiter_bytes\b", "iter_bytes"),
+    (r"\bfor chunk in (response\.iter_bytes\(\)):\s+yield chunk", r"yield from \1"),
     (r"\b_async\b", "_sync"),
     (r'The asyncio client\.[^"]*', "The blocking client."),
 ]

@@ -33,6 +33,15 @@ if TYPE_CHECKING:
         RateLimitError,
         UnprocessableEntityError,
     )
+    from penstock.client.events import (
+        DoneEvent,
+        GoneEvent,
+        ItemEvent,
+        LogEvent,
+        ProgressEvent,
+        SnapshotEvent,
+        StatusEvent,
+    )
     from penstock.client.options import RunOptions, ScheduleOptions
 
 __all__ = [
@@ -46,29 +55,43 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ConflictError",
+    "DoneEvent",
     "ExecutionCancelled",
     "ExecutionError",
     "ExecutionFailed",
     "ExecutionHandle",
     "ExecutionTimeout",
+    "GoneEvent",
     "InternalServerError",
+    "ItemEvent",
+    "LogEvent",
     "NotFoundError",
     "Penstock",
     "PenstockError",
     "PermissionDeniedError",
+    "ProgressEvent",
     "RateLimitError",
     "RunOptions",
     "ScheduleOptions",
+    "SnapshotEvent",
+    "StatusEvent",
     "UnprocessableEntityError",
 ]
 
 _ELSEWHERE = {
     "AsyncExecutionHandle": "penstock.client._async.handles",
     "AsyncPenstock": "penstock.client._async.client",
+    "DoneEvent": "penstock.client.events",
     "ExecutionHandle": "penstock.client._sync.handles",
+    "GoneEvent": "penstock.client.events",
+    "ItemEvent": "penstock.client.events",
+    "LogEvent": "penstock.client.events",
     "Penstock": "penstock.client._sync.client",
+    "ProgressEvent": "penstock.client.events",
     "RunOptions": "penstock.client.options",
     "ScheduleOptions": "penstock.client.options",
+    "SnapshotEvent": "penstock.client.events",
+    "StatusEvent": "penstock.client.events",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from penstock.client.objects import Page
 
 T = TypeVar("T")
 _PAGE_LIMIT = 100
+_STREAM_PATIENCE = 4
 
 
 class AsyncTransport:
@@ -35,6 +36,8 @@ class AsyncTransport:
         self.url = url
         self._timeout_seconds = timeout_seconds
         self._max_retries = max_retries
+        # A stream is there to be watched for hours, so it outlasts the restart of a server, which takes longer.
+        self.stream_retries = max_retries * _STREAM_PATIENCE
         self._http = httpx2.AsyncClient(base_url=url, headers=dict(headers), transport=transport)
 
     async def send(self, call: Call) -> Answer:
@@ -72,6 +75,14 @@ class AsyncTransport:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
+        """An answer's body as it comes. Raises an APIStatusError for status 400 and above."""
+        async with self._opened(call) as response:
+            if response.status_code >= 400:
+                raise calls.refusal(await _whole(response))
+            async for chunk in response.aiter_bytes():
+                yield chunk
 
     async def download(self, call: Call, target: Path) -> int:
         """Write an answer's body to a file as it comes; returns its bytes."""

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from penstock.client import calls, polling
+from penstock.client._sync.events import follow
 from penstock.client._sync.runtime import sleep
 from penstock.client._sync.transport import Transport
 from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
+from penstock.client.events import Cursor, Event
 from penstock.client.objects import Cancellation, Execution, Item, ItemStatus, LogEntry, Status
 from penstock.client.options import Budget
 
@@ -137,6 +139,14 @@ class ExecutionHandle:
     ) -> Iterator[LogEntry]:
         """Its log in order: what each node did for each item."""
         return self._transport.pages(f"{self._path}/logs", LogEntry, level=level, node=node, item=item, after=after)
+
+    def events(self, *, after: int | None = None, snapshot: bool = False, logs: bool = False) -> Generator[Event, None]:
+        """What happens to it, as it happens, to its end: each change of status and each finished item once, in order.
+
+        From the first one, or from behind number `after`; with `snapshot` from now on, beginning with how far it is.
+        `logs` adds each line of the log. A connection that is lost is taken up again behind the last event.
+        """
+        return follow(self._transport, Cursor(self._path, after=after, snapshot=snapshot, logs=logs))
 
     def delete(self) -> None:
         """Remove it with its items and logs. Raises ConflictError while it runs."""

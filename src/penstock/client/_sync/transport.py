@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from penstock.client.objects import Page
 
 T = TypeVar("T")
 _PAGE_LIMIT = 100
+_STREAM_PATIENCE = 4
 
 
 class Transport:
@@ -36,6 +37,8 @@ class Transport:
         self.url = url
         self._timeout_seconds = timeout_seconds
         self._max_retries = max_retries
+        # A stream is there to be watched for hours, so it outlasts the restart of a server, which takes longer.
+        self.stream_retries = max_retries * _STREAM_PATIENCE
         self._http = httpx2.Client(base_url=url, headers=dict(headers), transport=transport)
 
     def send(self, call: Call) -> Answer:
@@ -71,6 +74,13 @@ class Transport:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def stream(self, call: Call) -> Generator[bytes, None]:
+        """An answer's body as it comes. Raises an APIStatusError for status 400 and above."""
+        with self._opened(call) as response:
+            if response.status_code >= 400:
+                raise calls.refusal(_whole(response))
+            yield from response.iter_bytes()
 
     def download(self, call: Call, target: Path) -> int:
         """Write an answer's body to a file as it comes; returns its bytes."""
