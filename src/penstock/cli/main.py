@@ -15,6 +15,7 @@ ENTRIES = {
     "executions": Entry("penstock.cli.executions:executions", "Follow and steer runs."),
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
     "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
+    "webhooks": Entry("penstock.cli.webhooks:webhooks", "Tell other systems what becomes of runs."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
     "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
     "models": Entry("penstock.cli.models:models", "List, add and test models."),

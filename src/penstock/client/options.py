@@ -16,7 +16,8 @@ class RunOptions:
 
     `selection` picks rows of the data set, as the `dataset_source` node writes it; `deadline_seconds` ends the run as
     `timeout`; `on_item_error` is `continue`, `failFast` or `{"maxFailed": n or "5%"}`; `metadata` is kept with the run;
-    `budget` is `{"usd": "5.00"}`, `{"tokens": n}` or `{"ecu": "10"}`: the run pauses before it would go beyond it.
+    `budget` is `{"usd": "5.00"}`, `{"tokens": n}` or `{"ecu": "10"}`: the run pauses before it would go beyond it;
+    `webhook` is a URL that is told of the end.
     """
 
     version: int | None = None
@@ -26,6 +27,7 @@ class RunOptions:
     on_item_error: Literal["continue", "failFast"] | Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] | None = None
     budget: Budget | None = None
+    webhook: str | None = None
 
     def body(self) -> dict[str, Any]:
         """The options that are set, by their names on the wire."""

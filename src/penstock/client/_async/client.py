@@ -14,6 +14,7 @@ from penstock.client._async.models import AsyncModels
 from penstock.client._async.prompts import AsyncPrompts
 from penstock.client._async.schedules import AsyncSchedules
 from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.webhooks import AsyncWebhooks
 
 if TYPE_CHECKING:
     import httpx2
@@ -54,6 +55,7 @@ class AsyncPenstock:
         self.models = AsyncModels(self._transport)
         self.keys = AsyncKeys(self._transport)
         self.secrets = AsyncSecrets(self._transport)
+        self.webhooks = AsyncWebhooks(self._transport)
         self.limits = AsyncLimits(self._transport)
 
     @property

@@ -15,6 +15,7 @@ from penstock.client._sync.models import Models
 from penstock.client._sync.prompts import Prompts
 from penstock.client._sync.schedules import Schedules
 from penstock.client._sync.transport import Transport
+from penstock.client._sync.webhooks import Webhooks
 
 if TYPE_CHECKING:
     import httpx2
@@ -55,6 +56,7 @@ class Penstock:
         self.models = Models(self._transport)
         self.keys = Keys(self._transport)
         self.secrets = Secrets(self._transport)
+        self.webhooks = Webhooks(self._transport)
         self.limits = Limits(self._transport)
 
     @property

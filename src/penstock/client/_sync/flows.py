@@ -110,11 +110,18 @@ class Flows:
         return self._handle(answer) if answer.status == 202 else answer.json()
 
     def execute_async(
-        self, flow: str, inputs: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
+        self,
+        flow: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        webhook: str | None = None,
+        idempotency_key: str | None = None,
     ) -> ExecutionHandle:
-        """Run a flow on one input in the background; returns its handle at once."""
+        """Run a flow on one input in the background; returns its handle at once. `webhook` is a URL told of the end."""
         path = f"/flows/{calls.segment(flow)}/execute-async"
-        return self._handle(self._start(calls.start(path, inputs or {}, idempotency_key=idempotency_key)))
+        headers = {} if webhook is None else {"webhook-url": webhook}
+        call = calls.start(path, inputs or {}, idempotency_key=idempotency_key, headers=headers)
+        return self._handle(self._start(call))
 
     def run(
         self,
