@@ -114,3 +114,20 @@ def test_a_script_file_and_a_clean_end(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_said(server: ModelServer) -> None:
     with pytest.raises(RuntimeError, match="did not start"):
         ModelServer.start(port=int(server.url.rpartition(":")[2]))
+
+
+def test_an_answer_that_drips_is_whole_in_the_end(server: ModelServer) -> None:
+    server.script([{"behaviour": "drip", "text": "slow but whole", "delayMs": 250}])
+    assert chat(server, "go on") == "slow but whole"
+    assert server.stats()["inFlight"] == server.stats()["aborted"] == 0
+
+
+def test_who_leaves_is_counted(server: ModelServer) -> None:
+    server.script([{"behaviour": "drip", "text": "never whole", "delayMs": 60_000}])
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/chat/completions", body), timeout=10):
+        assert server.stats()["inFlight"] == 1
+    while server.stats()["inFlight"]:
+        pass
+    assert server.stats()["aborted"] == 1
+    assert server.calls() == []

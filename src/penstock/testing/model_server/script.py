@@ -17,7 +17,8 @@ class Rule(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     What is answered: `text`, `json`, or `template` with `{last}`, `{model}` and `{n}` (the call's number). Or a
     failure: `status` with `retryAfterSeconds` and `error`, or a `behaviour`: `cut` sends half an answer and closes,
-    `rubbish` answers 200 with something that is no JSON, `hang` never answers. `delayMs` comes on top of the server's.
+    `rubbish` answers 200 with something that is no JSON, `hang` never answers. `delayMs` comes on top of the server's;
+    with the `behaviour` `drip` the answer begins at once, and takes that long.
     """
 
     contains: str | None = None
@@ -33,7 +34,7 @@ class Rule(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     retry_after_seconds: float | None = None
     error: str = "scripted failure"
     headers: dict[str, str] = {}
-    behaviour: Literal["answer", "cut", "rubbish", "hang"] = "answer"
+    behaviour: Literal["answer", "cut", "rubbish", "hang", "drip"] = "answer"
     delay_ms: float = 0.0
 
     def says(self, model: str, last: str, number: int) -> str | None:

@@ -6,6 +6,7 @@ Beside the models' paths: `GET /calls`, `GET /stats`, `POST /script`, `POST /res
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, deque
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from penstock.testing.model_server.wire import Asked, read_call
 
 MAX_REMEMBERED_CALLS = 100_000
 _MAX_PROMPT_CHARS = 2_000
+_DRIP_SECONDS = 0.1
 _DEFAULT = Rule()
 _encode = msgspec.json.Encoder().encode
 
@@ -55,6 +57,8 @@ class State:
         self.number = 0
         self.in_flight = 0
         self.most_in_flight = 0
+        self.aborted = 0
+        self.last_received_at = 0
         self.statuses: Counter[int] = Counter()
         self.calls: deque[bytes] = deque(maxlen=MAX_REMEMBERED_CALLS)
 
@@ -85,6 +89,8 @@ class State:
                 "calls": self.number,
                 "inFlight": self.in_flight,
                 "mostInFlight": self.most_in_flight,
+                "aborted": self.aborted,
+                "lastReceivedAt": self.last_received_at,
                 "statuses": {str(status): count for status, count in self.statuses.items()},
             }
         )
@@ -114,6 +120,7 @@ class Connection(asyncio.Protocol):
         self._state.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
+            self._state.aborted += 1
             self._leave()
 
     def data_received(self, data: bytes) -> None:
@@ -164,11 +171,17 @@ class Connection(asyncio.Protocol):
         rule = state.script.rule(asked.model, asked.last) or _DEFAULT
         delay = state.delay_seconds + rule.delay_ms / 1000
         call = Received(asked, key, state.number, now_ms())
+        state.last_received_at = call.at
         loop = asyncio.get_running_loop()
         if rule.behaviour == "hang":
             state.record(call, 0, rule.behaviour)
             # A handle that never fires in a test's life: closing the connection is what ends it.
             self._timer = loop.call_later(86_400, self._leave)
+        elif rule.behaviour == "drip":
+            body, tokens = self._body_of(call, rule)
+            if self._transport is not None:
+                self._transport.write(_head(200, rule.headers, len(body)))
+            self._drip(call, tokens, body, max(1, math.ceil(delay / _DRIP_SECONDS)))
         elif delay:
             self._timer = loop.call_later(delay, self._answer, call, rule)
         else:
@@ -180,7 +193,6 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, call: Received, rule: Rule) -> None:
         self._leave()
-        asked = call.asked
         if rule.status != 200:
             self._state.record(call, rule.status, rule.behaviour)
             headers = dict(rule.headers)
@@ -188,17 +200,35 @@ class Connection(asyncio.Protocol):
                 headers["Retry-After"] = f"{rule.retry_after_seconds:g}"
             self._send(rule.status, _encode({"error": {"message": rule.error, "type": "scripted"}}), headers)
             return
-        text = rule.says(asked.model, asked.last, call.number)
-        if text is None:
-            text = reply(asked.model, asked.last, asked.schema)
-        body = asked.write(asked, text, rule.finish_reason, call.number)
-        self._state.record(call, 200, rule.behaviour, count_tokens(text))
+        body, tokens = self._body_of(call, rule)
+        self._state.record(call, 200, rule.behaviour, tokens)
         if rule.behaviour == "rubbish":
             self._send(200, b"<html>this is not what you think it is", rule.headers)
         elif rule.behaviour == "cut":
             self._send(200, body, rule.headers, cut=True)
         else:
             self._send(200, body, rule.headers)
+
+    def _body_of(self, call: Received, rule: Rule) -> tuple[bytes, int]:
+        """The answer, and how many tokens its text has."""
+        asked = call.asked
+        text = rule.says(asked.model, asked.last, call.number)
+        if text is None:
+            text = reply(asked.model, asked.last, asked.schema)
+        return asked.write(asked, text, rule.finish_reason, call.number), count_tokens(text)
+
+    def _drip(self, call: Received, tokens: int, rest: bytes, times: int) -> None:
+        """Send a share of what is left of a body, and the others later."""
+        share = math.ceil(len(rest) / times)
+        if times == 1:
+            self._leave()
+            self._state.record(call, 200, "drip", tokens)
+        else:
+            self._timer = asyncio.get_running_loop().call_later(
+                _DRIP_SECONDS, self._drip, call, tokens, rest[share:], times - 1
+            )
+        if self._transport is not None:
+            self._transport.write(rest[:share])
 
     # Everything else
 
@@ -224,14 +254,17 @@ class Connection(asyncio.Protocol):
     ) -> None:
         if self._transport is None:
             return
-        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items()) if headers else ""
-        head = (
-            f"HTTP/1.1 {status} {_phrase(status)}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n{more}\r\n"
-        )
-        self._transport.write(head.encode("latin-1") + (body[: len(body) // 2] if cut else body))
+        self._transport.write(_head(status, headers, len(body)) + (body[: len(body) // 2] if cut else body))
         if close or cut or not self._parser.should_keep_alive():
             self._transport.close()
+
+
+def _head(status: int, headers: dict[str, str] | None, length: int) -> bytes:
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items()) if headers else ""
+    return (
+        f"HTTP/1.1 {status} {_phrase(status)}\r\ncontent-type: application/json\r\n"
+        f"content-length: {length}\r\n{more}\r\n"
+    ).encode("latin-1")
 
 
 def _phrase(status: int) -> str:
