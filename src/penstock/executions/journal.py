@@ -218,6 +218,8 @@ class Journal:
 
     async def _flush(self, entries: list[_Entry]) -> None:
         contributions = _by_execution(entries)
+        for contribution in contributions:
+            contribution.weigh()
         reached("journal.before_write")
         started = perf_counter()
         while True:

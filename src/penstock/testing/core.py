@@ -68,8 +68,7 @@ class Core:
 
     async def submit(self, inputs: list[Any], **options: Any) -> Execution:
         given: dict[str, Any] = {"concurrency": options.pop("concurrency", 10)}
-        if "on_item_error" in options:
-            given["on_item_error"] = options.pop("on_item_error")
+        given |= {name: options.pop(name) for name in ("on_item_error", "budget") if name in options}
         submission = Submission(
             tenant=TENANT,
             kind="test",
