@@ -11,12 +11,14 @@ import httpx2
 
 from chaos import flows
 from chaos.stage import TERMINAL, Stage
+from chaos.watching import Watcher
 
 
 class Actor(Protocol):
     """Something that a user does once."""
 
-    async def act(self, stage: Stage) -> None: ...
+    async def act(self, stage: Stage) -> None:
+        """Do it once. Raises TimeoutError when Penstock stays away for longer than any outage may last."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class StartBatch:
             chosen["onItemError"] = draw.choice(["failFast", {"maxFailed": 2}])
         if draw.random() < 0.1:
             chosen["deadlineSeconds"] = draw.choice([2, 4, 8])
+        if draw.random() < 0.3:
+            chosen["budget"] = {"usd": f"{draw.uniform(0.1, 1.5):.3f}"}
+        if draw.random() < 0.5:
+            chosen["webhook"] = stage.receiver + draw.choice(("/hook", "/flaky"))
         return chosen
 
 
@@ -117,6 +123,52 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Set one of the latest executions aside."""
+
+    async def act(self, stage: Stage) -> None:
+        execution = stage.some_execution()
+        if execution is None:
+            return
+        answer = await stage.ask("POST", f"/executions/{execution}/pause")
+        if answer is not None and answer.status_code == 200:
+            stage.ledger.note("paused", execution=execution)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Let a paused execution go on, with more money where it had a budget."""
+
+    async def act(self, stage: Stage) -> None:
+        for execution in stage.executions[-6:]:
+            body = await stage.progress(execution)
+            if body["status"] == "paused":
+                await resume(stage, body, usd=stage.draw.uniform(0.5, 3))
+
+
+async def resume(stage: Stage, body: dict[str, Any], usd: float) -> None:
+    """Resume the execution of a progress body; a budget becomes so many dollars larger."""
+    execution, budget = body["executionId"], body["budget"]
+    request: dict[str, Any] = {}
+    if budget is not None:
+        request["budget"] = {"usd": f"{float(budget['usd']) + usd:.3f}"}
+    stage.ledger.note("resuming", execution=execution, **request)
+    await stage.ask("POST", f"/executions/{execution}/resume", json=request)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Follow one of the latest executions, event by event, beside everything else."""
+
+    async def act(self, stage: Stage) -> None:
+        execution = stage.some_execution()
+        if execution is not None and len(stage.watchers) < 8:
+            task = asyncio.create_task(Watcher(stage, execution).watch())
+            stage.watchers.add(task)
+            task.add_done_callback(stage.watchers.discard)
+
+
+@dataclass(frozen=True)
 class Retry:
     """Run what failed, or what was never finished, of an execution that is over."""
 
@@ -152,6 +204,9 @@ WEIGHTED: Sequence[tuple[Actor, int]] = (
     (CallAndWait(), 5),
     (StartUnnamed(), 2),
     (Cancel(), 3),
+    (Pause(), 3),
+    (Resume(), 2),
+    (Watch(), 4),
     (Retry(), 4),
     (Look(), 3),
 )
@@ -172,8 +227,12 @@ async def settle(stage: Stage, seconds: float) -> None:
     for execution in stage.executions:
         while asyncio.get_running_loop().time() < give_up:
             answer = await stage.ask("GET", f"/executions/{execution}", params={"wait": "5"})
-            if answer is not None and (answer.status_code != 200 or answer.json()["status"] in TERMINAL):
+            if answer is None:
+                continue
+            if answer.status_code != 200 or answer.json()["status"] in TERMINAL:
                 break
+            if answer.json()["status"] == "paused":
+                await resume(stage, answer.json(), usd=1000)
 
 
 def client_of(stage_url: str, key: str) -> httpx2.AsyncClient:

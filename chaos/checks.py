@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from itertools import pairwise
 
+from chaos import flows
 from chaos.evidence import Call, Evidence
 from chaos.stage import TERMINAL
 from penstock.executions import paths
-from penstock.models.usage import usd_from_nanos
+from penstock.models.usage import nanos_from_usd, usd_from_nanos
 
 Check = Callable[[Evidence], Iterator[str]]
 _CUTS = ("cancelled", "timeout", "failed")
 """Ends that stop calls in the middle: what they cut off was in flight, and may be called again by a retry."""
+OVERLAP_MS = 1000
 
 
 def lost(evidence: Evidence) -> Iterator[str]:
@@ -134,10 +138,14 @@ def leaked(evidence: Evidence) -> Iterator[str]:
     for execution, row in evidence.executions.items():
         if row["status"] in TERMINAL and row["lease_owner"] is not None:
             yield f"{execution} is {row['status']} and still leased to {row['lease_owner']}"
+        if row["status"] in TERMINAL and any(row[column] for column in _HELD):
+            yield f"{execution} is {row['status']} and holds {[row[column] for column in _HELD]} of its budget"
     for fact in evidence.of("probe"):
         if fact["status"] != 200:
             yield f"after everything was over, a fresh call was answered {fact['status']}: {fact['body']}"
 
+
+_HELD = ("held_nanos", "held_tokens", "held_ecu_micros")
 
 _SUMS = """
 select e.id, e.summary,
@@ -167,6 +175,38 @@ def wrong_sums(evidence: Evidence) -> Iterator[str]:
             yield f"{row['id']} cost {usage['costUsd']}, its steps {usd_from_nanos(row['cost_nanos'])}"
 
 
+def overspent(evidence: Evidence) -> Iterator[str]:
+    """10. What a provider charges for an execution, repeats included, never passes the budget of that moment."""
+    calls = _calls_of_executions(evidence)
+    for execution, limits in _budgets(evidence).items():
+        for (since, limit), (until, _) in pairwise([*limits, (sys.maxsize, 0)]):
+            spent = sum(_cost(call) for call in calls[execution] if call.billed and call.received_at < until)
+            if spent > limit:
+                cost, budget = usd_from_nanos(spent), usd_from_nanos(limit)
+                yield f"{execution} has cost ${cost} under the budget of ${budget} that stood since {since}"
+
+
+def _budgets(evidence: Evidence) -> dict[str, list[tuple[int, int]]]:
+    """From when on which limit stood, in nano-dollars, for each execution that had one."""
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for fact in evidence.facts:
+        budget = fact.get("options", {}).get("budget") if fact["kind"] == "acknowledged" else fact.get("budget")
+        if budget is not None:
+            found[fact["execution"]].append((fact["at"], nanos_from_usd(Decimal(budget["usd"]))))
+    return found
+
+
+def _cost(call: Call) -> int:
+    return call.input_tokens * flows.NANOS_PER_INPUT_TOKEN + call.output_tokens * flows.NANOS_PER_OUTPUT_TOKEN
+
+
+def _calls_of_executions(evidence: Evidence) -> dict[str, list[Call]]:
+    calls: dict[str, list[Call]] = defaultdict(list)
+    for call in evidence.calls:
+        calls[call.step.execution].append(call)
+    return calls
+
+
 def gaps(evidence: Evidence) -> Iterator[str]:
     """8. Sequence numbers have no gap, neither in the store nor in what any reader saw."""
     numbers: dict[int, list[int]] = defaultdict(list)
@@ -178,22 +218,53 @@ def gaps(evidence: Evidence) -> Iterator[str]:
         seen = sorted(numbers[row["no"]])
         if seen != list(range(1, row["seq"] + 1)):
             yield f"{execution} has {len(seen)} events and ends at number {row['seq']}"
+    for fact in evidence.of("stream"):
+        if fact["seen"] != list(range(1, len(fact["seen"]) + 1)):
+            yield f"a reader of {fact['execution']} saw the numbers {fact['seen']}"
+        if not fact["ended"] and fact["execution"] in evidence.executions:
+            yield f"a reader of {fact['execution']} never saw its end, after {len(fact['seen'])} events"
 
 
-def after_cancel(evidence: Evidence) -> Iterator[str]:
-    """9. Once a cancel was acknowledged, no call is received until somebody retries."""
-    retries: dict[str, list[int]] = defaultdict(list)
-    for fact in evidence.of("retrying"):
-        retries[fact["execution"]].append(fact["at"])
-    calls: dict[str, list[Call]] = defaultdict(list)
-    for call in evidence.calls:
-        calls[call.step.execution].append(call)
-    for fact in evidence.of("cancelled"):
-        until = min((at for at in retries[fact["execution"]] if at >= fact["at"]), default=None)
+def after_stop(evidence: Evidence) -> Iterator[str]:
+    """9. Once a cancel or a pause was acknowledged, no call is received until somebody retries or resumes."""
+    again: dict[str, list[int]] = defaultdict(list)
+    for fact in (*evidence.of("retrying"), *evidence.of("resuming")):
+        again[fact["execution"]].append(fact["at"])
+    calls = _calls_of_executions(evidence)
+    for fact in (*evidence.of("cancelled"), *evidence.of("paused")):
+        # Whoever asked to go on may have been heard before the stop was acknowledged.
+        until = min((at for at in again[fact["execution"]] if at >= fact["at"] - OVERLAP_MS), default=sys.maxsize)
         for call in calls[fact["execution"]]:
-            if call.received_at > fact["at"] and (until is None or call.received_at < until):
+            if fact["at"] < call.received_at < until:
                 late = call.received_at - fact["at"]
-                yield f"{' '.join(call.step)} was called {late} ms after a cancel was acknowledged"
+                yield f"{' '.join(call.step)} was called {late} ms after it was {fact['kind']}"
+
+
+def untold(evidence: Evidence) -> Iterator[str]:
+    """Every end and every pause of an execution with a webhook is told, under one id."""
+    told: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for delivery in evidence.deliveries:
+        if delivery["path"] in ("/hook", "/flaky") and delivery["status"] == 200:
+            data = json.loads(delivery["body"])["data"]
+            told[data["executionId"], data["seq"]].add(delivery["id"])
+    for row in evidence.rows(
+        "select e.id, v.seq, v.data from events v join executions e on e.no = v.execution_no"
+        " where v.type = 'status' and e.webhook_url is not null"
+    ):
+        status = json.loads(row["data"])["status"]
+        ids = told[row["id"], row["seq"]]
+        if (status in TERMINAL or status == "paused") and len(ids) != 1:
+            yield f"{row['id']} became {status} (event {row['seq']}), and that was told under {len(ids)} ids"
+
+
+def internal_errors(evidence: Evidence) -> Iterator[str]:
+    """Nothing that happens outside may show as a fault inside."""
+    for row in evidence.rows(
+        "select e.id, e.error from executions e where e.error like '%internal_error%'"
+        " union all select e.id, i.error from items i join executions e on e.no = i.execution_no"
+        " where i.error like '%internal_error%'"
+    ):
+        yield f"{row['id']}: {row['error'][:300]}"
 
 
 def wrong_answers(evidence: Evidence) -> Iterator[str]:
@@ -228,7 +299,10 @@ CHECKS: dict[str, Check] = {
     "leaked": leaked,
     "wrong sums": wrong_sums,
     "event gaps": gaps,
-    "after cancel": after_cancel,
+    "after a stop": after_stop,
+    "overspent": overspent,
+    "webhooks lost": untold,
+    "internal errors": internal_errors,
     "wrong answers": wrong_answers,
     "idle": idle,
 }

@@ -11,6 +11,7 @@ from random import Random
 
 from chaos import flows
 from chaos.actors import client_of, settle
+from chaos.evidence import open_store
 from chaos.killer import Killer
 from chaos.ledger import Ledger
 from chaos.processes import Penstock
@@ -20,6 +21,11 @@ from chaos.tenants import furnish, make_tenants
 from penstock.testing.model_server import ModelServer
 
 SETTLE_SECONDS = 120.0
+TELLING_SECONDS = 40.0
+
+_UNTOLD = """
+select (select count(*) from outbox) + (select count(*) from webhook_deliveries where status = 'pending')
+"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Scenario:
             "PENSTOCK_ALLOWED_NETWORKS": "127.0.0.1",
             "PENSTOCK_MAX_RUNNING_EXECUTIONS": str(self.places),
             "PENSTOCK_SHUTDOWN_GRACE_SECONDS": "3",
+            "PENSTOCK_WEBHOOK_SCHEDULE_SECONDS": "0,0.5,1,2,2,2,2,2,2,2",
         }
 
     @classmethod
@@ -66,6 +73,7 @@ class Scene:
     async def come_to_an_end(self) -> None:
         """Wait until everything is over; then a fresh call finds a place, and results are what callers were told."""
         await asyncio.gather(*(settle(stage, SETTLE_SECONDS) for stage in self.stages))
+        await self._told()
         for stage in self.stages:
             answer = await stage.insist("POST", "/flows/chain/execute", json={"mood": "plain"})
             stage.ledger.note("probe", status=answer.status_code, body=answer.text)
@@ -73,6 +81,30 @@ class Scene:
                 results = await stage.insist("GET", f"/executions/{execution}")
                 if results.status_code == 200 and results.json()["status"] == "completed":
                     stage.ledger.note("results", execution=execution, results=results.json()["results"])
+
+    @property
+    def _readers(self) -> list[asyncio.Task[None]]:
+        return [reader for stage in self.stages for reader in stage.watchers]
+
+    async def dismiss_readers(self) -> None:
+        """Cut off those who still read; each notes what it saw."""
+        readers = self._readers
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+    async def _told(self) -> None:
+        """Wait until every reader has seen the end, and every webhook is delivered."""
+        if self._readers:
+            await asyncio.wait(self._readers, timeout=TELLING_SECONDS)
+        await self.dismiss_readers()
+        give_up = asyncio.get_running_loop().time() + TELLING_SECONDS
+        while asyncio.get_running_loop().time() < give_up:
+            with open_store(self.penstock.data) as store:
+                (untold,) = store.execute(_UNTOLD).fetchone()
+            if not untold:
+                return
+            await asyncio.sleep(0.2)
 
 
 @asynccontextmanager
@@ -97,4 +129,6 @@ async def open_scene(seed: int, scenario: Scenario, folder: Path) -> AsyncIterat
             for number in range(scenario.actors):
                 draw = Random(f"{seed} {tenant.name} {number}")
                 stages.append(Stage(f"{tenant.name}.{number}", client, ledger, draw, receiver.url))
-        yield Scene(penstock, stages, ledger, Killer(penstock, ledger, calls, Random(f"{seed} killer")))
+        scene = Scene(penstock, stages, ledger, Killer(penstock, ledger, calls, Random(f"{seed} killer")))
+        stack.push_async_callback(scene.dismiss_readers)
+        yield scene

@@ -119,7 +119,7 @@ def test_a_repeat_that_no_kill_explains_is_seen(evidence: Evidence, changed: dic
 def test_a_call_after_a_cancel_is_seen_unless_somebody_retried(evidence: Evidence) -> None:
     execution = evidence.calls[0].step.execution
     evidence.facts.append({"kind": "cancelled", "execution": execution, "at": 900})
-    assert broken(evidence) == {"after cancel"}
+    assert broken(evidence) == {"after a stop"}
     evidence.facts.append({"kind": "retrying", "execution": execution, "at": 950})
     assert broken(evidence) == set()
 
