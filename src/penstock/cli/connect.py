@@ -70,12 +70,11 @@ async def connect(place: Place, *, worker: bool) -> AsyncIterator[AsyncPenstock]
             yield client
         return
 
-    import httpx2
-
+    from penstock.cli.in_process import InProcessTransport
     from penstock.server.app import embedded_key
 
     async with embedded_app(place.data, worker=worker) as app:
-        transport = httpx2.ASGITransport(app=app)
+        transport = InProcessTransport(app)
         async with AsyncPenstock(EMBEDDED_URL, embedded_key(app), transport=transport, max_retries=0) as client:
             yield client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from penstock.cli.connect import Place
 from penstock.cli.follow import follow, result_format, show_handle, show_outcome
 from penstock.cli.output import note, plain, show_json, show_records, show_table
 from penstock.cli.session import PARTIAL, Session, session_command
+from penstock.cli.watch import follow_log, watch_run
 from penstock.client.objects import Execution, Item, LogEntry, Status, Usage
 from penstock.client.progress import cost
 
@@ -76,8 +78,8 @@ async def show(session: Session, execution_id: str, failed: bool) -> None:
 @_id
 @session_command(worker=True)
 async def watch(session: Session, execution_id: str) -> int:
-    """Follow a run to its end."""
-    return await follow(session, await session.client.executions.get(execution_id))
+    """Follow a run to its end, live; leaving it does nothing to it."""
+    return await watch_run(session, await session.client.executions.get(execution_id))
 
 
 @executions.command()
@@ -165,15 +167,14 @@ async def results(session: Session, execution_id: str, output: Path | None) -> i
 @click.option("--level", type=click.Choice(["info", "error"]), help="`error`: only what failed.")
 @click.option("--node", help="Only this node.")
 @click.option("--item", metavar="PATH", help="Only this item.")
+@click.option("--follow", "live", is_flag=True, help="Go on with what is written, until the run is over.")
 @session_command()
-async def logs(session: Session, execution_id: str, level: str | None, node: str | None, item: str | None) -> None:
+async def logs(session: Session, /, execution_id: str, **options: Any) -> None:
     """Print a run's log: what each node did for each item, how long it took, what it cost."""
     handle = await session.client.executions.get(execution_id)
-    async for entry in handle.logs(level=level, node=node, item=item):
-        if session.as_json:
-            click.echo(_one_line(entry))
-        else:
-            click.echo(_log_line(entry))
+    read = partial(follow_log, handle) if options.pop("live") else handle.logs
+    async for entry in read(**options):
+        click.echo(_one_line(entry) if session.as_json else _log_line(entry))
 
 
 def _facts(state: Execution) -> list[tuple[str, object]]:

@@ -52,7 +52,7 @@ async def follow(
         show_handle(session, handle)
         return STILL_RUNNING
     except asyncio.CancelledError:
-        _say_interrupted(session, handle)
+        say_interrupted(session, handle)
         raise
     return await show_outcome(session, handle, final, output)
 
@@ -142,7 +142,8 @@ async def _show_failures(session: Session, handle: AsyncExecutionHandle, final: 
     note(f"Run only those again: penstock executions retry {handle.id}{flags}")
 
 
-def _say_interrupted(session: Session, handle: AsyncExecutionHandle) -> None:
+def say_interrupted(session: Session, handle: AsyncExecutionHandle) -> None:
+    """What becomes of a run whose watcher leaves, and how to come back to it."""
     if session.place.embedded:
         note(f"\n{_parked(session, handle)}")
     else:

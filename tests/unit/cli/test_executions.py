@@ -14,7 +14,17 @@ def test_list_show_and_watch(penstock, api):
     assert shown.exit_code == 0, "showing a run that failed is no failure"
     assert "some items failed" in shown.stdout
     assert "broke" in penstock("executions", "show", execution_id, "--failed").stdout
-    assert penstock("executions", "watch", execution_id).exit_code == 3
+    watched = penstock("executions", "watch", execution_id)
+    assert watched.exit_code == 3
+    assert "item 1 failed" in watched.stderr
+
+
+def test_a_log_is_followed_to_the_end_of_the_run(penstock, api):
+    execution_id = start(penstock, "partial")
+    lines = penstock("executions", "logs", execution_id, "--follow").stdout.splitlines()
+    assert ["read succeeded" in lines[0], "read failed" in lines[1]] == [True, True]
+    assert len(penstock("executions", "logs", execution_id, "--follow", "--level", "error").stdout.splitlines()) == 1
+    assert penstock("executions", "logs", execution_id, "--follow", "--node", "other").stdout == ""
 
 
 def test_cancel_then_watch(penstock, api):

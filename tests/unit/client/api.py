@@ -96,6 +96,7 @@ class Api:
         app.router.add_post("/flows/{flow}/executions", self._execute_async)
         app.router.add_get("/executions", self._list_runs)
         app.router.add_get("/executions/{id}", self._look)
+        app.router.add_get("/executions/{id}/events", self._events)
         app.router.add_get("/executions/{id}/results", self._results)
         app.router.add_get("/executions/{id}/items", self._items)
         app.router.add_post("/executions/{id}/cancel", self._cancel)
@@ -196,6 +197,19 @@ class Api:
     async def _list_runs(self, request: web.Request) -> web.StreamResponse:
         return self._page(request, [run.body for run in self.runs.values()])
 
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        run = self.runs[request.match_info["id"]]
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(_event("snapshot", run.body))
+        await response.write(_event("log", {"seq": 1, "node": "read", "message": "read succeeded", "itemPath": "0"}))
+        await response.write(_event("log", {"seq": 2, "node": "read", "level": "error", "message": "read failed"}))
+        await run.over.wait()
+        for number, item in enumerate(run.items, 2):
+            await response.write(_event("item", {"seq": number, **item}))
+        await response.write(_event("done", run.body))
+        return response
+
     async def _results(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self.runs[request.match_info["id"]].results)
 
@@ -249,6 +263,10 @@ class Api:
         following = begin + 2
         cursor = str(following) if following < len(things) else None
         return web.json_response({"data": things[begin:following], "nextCursor": cursor})
+
+
+def _event(kind: str, body: dict[str, Any]) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps(body)}\n\n".encode()
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
