@@ -19,6 +19,7 @@ from penstock.clock import now_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.executions.dispatch import Dispatcher
+from penstock.executions.flights import Flights
 from penstock.executions.job import OpenJob
 from penstock.executions.journal import Flush, Journal
 from penstock.executions.service import ExecutionService
@@ -36,16 +37,22 @@ from penstock.net.policy import EgressPolicy
 from penstock.ownership import FolderLock
 from penstock.queue.gate import Gate
 from penstock.queue.local import Places
+from penstock.retention.keeper import Keeper
+from penstock.retention.policy import RetentionSettings
 from penstock.sandbox.runner import Sandbox
 from penstock.schedules.scheduler import Scheduler
 from penstock.schedules.service import Schedules
 from penstock.settings import Settings
+from penstock.storage.deliveries import delete_some as forget_deliveries
 from penstock.storage.migrations import migrate
+from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
 from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
 from penstock.webhooks.service import Webhooks
 
+FLIGHTS = "flights"
+"""The file of the data folder that says which items are under way."""
 RESERVED_SHARE = 8
 """One place in so many is kept free for callers who wait."""
 
@@ -68,12 +75,19 @@ class Engine:
     lock: FolderLock | None
     scheduler: Scheduler = field(init=False)
     schedules: Schedules = field(init=False)
+    keeper: Keeper = field(init=False)
 
     def __post_init__(self) -> None:
+        forget = forget_deliveries, forget_firings
+        self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget)
         self.scheduler = Scheduler(self.store, self.flows, self.executions, now_ms)
         self.schedules = Schedules(
             self.store, self.library, self.flows, self.executions, now=now_ms, changed=self.scheduler.look_soon
         )
+
+    @property
+    def retention(self) -> RetentionSettings:
+        return RetentionSettings(self.store)
 
     @property
     def datasets(self) -> Datasets:
@@ -153,6 +167,7 @@ class Engine:
             works=worker,
             limits_of=project_limits.of,
             gate=Gate(limits.max_items_in_flight),
+            flights=Flights(settings.data_dir / FLIGHTS if worker else None, max_crashes=limits.max_item_crashes),
         )
         executions = ExecutionService(store, dispatcher, max_queued=limits.max_queued_executions)
         library = FlowLibrary(store)
@@ -180,19 +195,23 @@ class Engine:
 
         A process that ends with its one command fires no schedules: they are for one that stays.
         """
+        await self.dispatcher.flights.recover(self.store)
         self.journal.start()
         self.dispatcher.start()
         if fires_schedules and self.dispatcher.works:
             self.scheduler.start()
         if self.dispatcher.works:
             self.webhooks.dispatcher.start()
+            self.keeper.start()
 
     async def stop(self) -> None:
         """Park what runs, write what is finished, and let go of everything."""
         await self.scheduler.stop()
+        await self.keeper.stop()
         grace = self.settings.limits.shutdown_grace_seconds
         await asyncio.gather(self.dispatcher.stop(grace), self.webhooks.dispatcher.stop())
         await self.journal.close()
+        self.dispatcher.flights.close()
         await self.services.models.close()
         await self.services.sandbox.close()
         await self.services.http.close()

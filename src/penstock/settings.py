@@ -25,7 +25,9 @@ class Limits:
     max_running_executions: int = 256
     max_items_in_flight: int = 5000
     requests_per_minute: int = 0
+    max_item_crashes: int = 3
     shutdown_grace_seconds: float = 8.0
+    retention_days: int = 0
     max_event_streams: int = 5000
     event_heartbeat_seconds: float = 15.0
 

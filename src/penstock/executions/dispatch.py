@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from penstock.clock import now_ms
 from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions.ending import Ending, conclude
+from penstock.executions.flights import Flights
 from penstock.executions.job import OpenJob
 from penstock.executions.journal import Journal, LeaseLost
 from penstock.executions.limits import Window
 from penstock.executions.line import Line
 from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.patience import RETRY_SECONDS, patiently
-from penstock.executions.runner import Run, StopReason
+from penstock.executions.runner import Host, Run, StopReason
 from penstock.executions.signals import Signals
 from penstock.ids import new_id
 from penstock.queue.fairness import Claim
@@ -79,6 +80,7 @@ class Dispatcher:
     works: bool = True
     limits_of: LimitsOf = no_limits
     gate: Gate = field(default_factory=lambda: Gate(ITEMS_IN_FLIGHT))
+    flights: Flights = field(default_factory=Flights)
     owner: str = field(default_factory=new_id)
     _slots: dict[int, _Slot] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -225,7 +227,8 @@ class Dispatcher:
             claim = Claim(slot.project_id, slot.lane, slot.limits.weight)
             door = self.gate.door(claim, slot.limits.max_items_in_flight)
             window = Window(execution.options.concurrency, door)
-            slot.run = Run(execution, job, self.store, self.journal, self.signals, window)
+            host = Host(self.store, self.journal, self.signals, self.flights)
+            slot.run = Run(execution, job, host, window)
             if slot.cancel or execution.cancel_requested_at is not None:
                 slot.run.stop(StopReason.CANCEL)
             elif slot.pause or execution.pause_requested_at is not None:

@@ -85,7 +85,7 @@ class Ward:
 
 
 class Flights:
-    """The items under way in this process. `path` is the file; None keeps no record, for a process that runs nothing."""
+    """The items under way in this process. `path` is the file; without one, no record is kept."""
 
     def __init__(self, path: Path | None = None, *, max_crashes: int = MAX_CRASHES) -> None:
         self.max_crashes = max_crashes
@@ -132,10 +132,12 @@ class Flights:
         """A suspect has come to its end without harm."""
         self.suspects.pop((execution_no, path), None)
 
-    def forgive(self, execution_no: int) -> None:
-        """Somebody had items of this execution run again: what they did before is forgotten."""
-        for key in [key for key in self.suspects if key[0] == execution_no]:
-            del self.suspects[key]
+    async def refresh(self, store: Store, execution_no: int) -> None:
+        """See whether items of an execution are still suspected: a retry, in whatever process, forgives them."""
+        if self.suspects:
+            known = await store.read(suspect_rows.known(self.max_crashes - 1, execution_no))
+            others = {key: crashes for key, crashes in self.suspects.items() if key[0] != execution_no}
+            self.suspects = others | known
 
     def close(self) -> None:
         """Let go of the file. Nothing is under way any more."""

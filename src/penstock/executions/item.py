@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from penstock.clock import now_ms
 from penstock.errors import LimitReached, Problem, StepError, Unavailable
 from penstock.executions import paths
 from penstock.executions.budget import StepMeter
+from penstock.executions.flights import NO_SLOT
 from penstock.executions.journal import ItemRecord, LeaseLost, StepRecord
 from penstock.executions.model import ErrorInfo, ItemStatus
 from penstock.executions.retries import RetryPolicy
@@ -96,6 +98,8 @@ class ItemRun:
         self._final_output: Json = None
         self._placed = True
         self._away = 0
+        self._slot = NO_SLOT
+        self._in_ward = False
 
     @property
     def depth(self) -> int:
@@ -141,7 +145,7 @@ class ItemRun:
             usage=meter.usage,
             detail=None,
         )
-        with self._run.inside(node, effectful=policy.effectful):
+        with self._run.inside(node):
             try:
                 output, text = await self._attempts(call, policy, attempt)
             except (asyncio.CancelledError, Stopping):
@@ -175,7 +179,8 @@ class ItemRun:
         while True:
             attempt.number += 1
             try:
-                output = await self._attempt(call, policy.timeout_seconds, attempt)
+                with self._run.calls.attempt(attempt.meter) if policy.effectful else nullcontext():
+                    output = await self._attempt(call, policy.timeout_seconds, attempt)
                 return output, _encoded(output)
             except Unavailable as trouble:
                 # Our own store, not the step: it waits until there is room again, and no attempt is lost.
@@ -318,12 +323,35 @@ class ItemRun:
         if self._away == 0:
             await self._run.window.acquire(self.depth)
             self._placed = True
+            await self._take_off()
 
     def leave_place(self) -> None:
         """Give this item's place in the window back, if it has one."""
         if self._placed:
             self._placed = False
+            self._land()
             self._run.window.release()
+
+    async def _take_off(self) -> None:
+        """Enter the item into the record of what is under way. Raises `ItemFailed` for one that is quarantined."""
+        flights, no = self._run.flights, self._run.execution.no
+        if flights.suspects:
+            if flights.quarantined(no, self.path):
+                message = (
+                    f"Penstock died {flights.max_crashes} times while this item was under way, so it is not run again."
+                    " Look at the log for the cause, then retry it."
+                )
+                raise ItemFailed(self._error_info(StepError("item_quarantined", message), None, 0))
+            await flights.ward.enter(alone=(no, self.path) in flights.suspects)
+            self._in_ward = True
+        self._slot = flights.take_off(no, self.path)
+
+    def _land(self) -> None:
+        self._run.flights.land(self._slot)
+        self._slot = NO_SLOT
+        if self._in_ward:
+            self._in_ward = False
+            self._run.flights.ward.leave()
 
     # The whole item
 
@@ -340,6 +368,8 @@ class ItemRun:
                 await self._load_recorded()
             outcome = await self._outcome(work)
             await self._record(outcome, started)
+            if self._in_ward:
+                self._run.flights.cleared(self._run.execution.no, self.path)
             return outcome
         except Stopping:
             return None
@@ -359,6 +389,7 @@ class ItemRun:
 
     async def _outcome(self, work: Callable[[ItemRun], Awaitable[Json]]) -> Outcome:
         try:
+            await self._take_off()
             return Outcome(ItemStatus.SUCCEEDED, await work(self), None)
         except ItemFailed as failed:
             return Outcome(ItemStatus.FAILED, None, failed.info)

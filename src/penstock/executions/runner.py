@@ -13,6 +13,7 @@ import logging
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -20,7 +21,9 @@ from penstock.clock import iso, now_ms
 from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions import paths
 from penstock.executions.budget import BudgetMeter, Ledger, StepMeter
+from penstock.executions.calls import Calls
 from penstock.executions.ending import Ending, Sums, conclude, sums_of
+from penstock.executions.flights import Flights
 from penstock.executions.item import ItemRun, Outcome, Stopping, outcome_of
 from penstock.executions.job import Job
 from penstock.executions.journal import Holder, ItemRecord, Journal, LeaseLost, StepRecord
@@ -42,6 +45,8 @@ from penstock.types import Json, JsonObject
 logger = logging.getLogger(__name__)
 
 ABORT_SECONDS = 5.0
+ANSWERS_SECONDS = 0.1
+MOST_ANSWERS_SECONDS = 0.5
 MANY_ITEMS = 10_000
 JITTER = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
@@ -62,15 +67,24 @@ _DRAINS = frozenset({StopReason.PAUSE, StopReason.PARK})
 ASKED_FOR = Reason("requested", "Somebody paused it.")
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What runs need of the process they are in."""
+
+    store: Store
+    journal: Journal
+    signals: Signals
+    flights: Flights
+
+
 class Run:
     """One execution in the process that owns it."""
 
-    def __init__(
-        self, execution: Execution, job: Job, store: Store, journal: Journal, signals: Signals, window: Window
-    ) -> None:
+    def __init__(self, execution: Execution, job: Job, host: Host, window: Window) -> None:
         self.execution = execution
         self.job = job
-        self.journal = journal
+        self.journal = host.journal
+        self.flights = host.flights
         self.window = window
         self.random = JITTER
         self.resumed = execution.lease_number > 1
@@ -78,16 +92,18 @@ class Run:
         budget = execution.options.budget
         self.ledger = None if budget is None else Ledger(budget, execution.lost)
         self.holder = Holder(execution.no, execution.lease_number, self._committed, self.ledger)
+        self.calls = Calls()
         self.stopping: StopReason | None = None
         self._stopped = asyncio.Event()
         self._pause_reason = ASKED_FOR
         self._parked = False
-        self._store = store
-        self._signals = signals
+        self._store = host.store
+        self._signals = host.signals
         self._tasks: set[asyncio.Task[Outcome | None]] = set()
         self._planner: asyncio.Task[None] | None = None
         self._stop_note: dict[str, Any] = {}
         self._cut_off_at: float | None = None
+        self._calls_aborted = 0
         self._failures_allowed = execution.options.failures_allowed(execution.total_items)
         self._planned_all = False
         self._error: ErrorInfo | None = None
@@ -126,8 +142,7 @@ class Run:
             self.stopping = reason
             self._stop_note = {
                 "requestedAt": iso(self.execution.cancel_requested_at or now_ms()),
-                "callsAborted": self.tally.calls_in_flight,
-                "nanos": self.tally.usage.cost_nanos,
+                "nanos": self.calls.spent_nanos,
             }
         self._stopped.set()
         if self.ledger is not None:
@@ -135,9 +150,29 @@ class Run:
         parked_before, self._parked = self._parked, self._parked or reason == StopReason.PARK
         if reason == StopReason.PAUSE or (reason == StopReason.PARK and not parked_before):
             self._window_closed()
-            return
+        elif reason == StopReason.CANCEL and self._cut_off_at is None and self.calls.under_way:
+            self._window_closed()
+            loop = asyncio.get_running_loop()
+            loop.call_later(ANSWERS_SECONDS, self._let_answers_in, self.calls.under_way, loop.time())
+        else:
+            self._cut_off()
+
+    def _let_answers_in(self, before: int, since: float) -> None:
+        """Cut off what is in flight when no answer has come in for a moment.
+
+        Those that were on their way are paid for, so they are kept; what takes longer is not waited for.
+        """
+        loop = asyncio.get_running_loop()
+        left = self.calls.under_way
+        if 0 < left < before and loop.time() < since + MOST_ANSWERS_SECONDS:
+            loop.call_later(ANSWERS_SECONDS, self._let_answers_in, left, since)
+        else:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
         if self._cut_off_at is None:
             self._cut_off_at = asyncio.get_running_loop().time()
+            self._calls_aborted = self.calls.under_way
         for task in (*self._tasks, *([self._planner] if self._planner else [])):
             task.cancel()
 
@@ -169,22 +204,20 @@ class Run:
         """What counts the calls of one step, and keeps them inside the budget."""
         claim = self.window.claim
         if self.ledger is None:
-            return StepMeter(claim, self.may_start)
-        return BudgetMeter(claim, self.may_start, self.ledger, self._write_budget, self.pause)
+            return StepMeter(claim, self.may_start, self.calls.answered)
+        return BudgetMeter(claim, self.may_start, self.calls.answered, self.ledger, self._write_budget, self.pause)
 
     async def _write_budget(self) -> None:
         await self.journal.commit(self.holder, [])
 
     @contextmanager
-    def inside(self, node: str, *, effectful: bool) -> Iterator[None]:
+    def inside(self, node: str) -> Iterator[None]:
         """Count an item as being in a node."""
         self.tally.enter(node)
-        self.tally.calls_in_flight += effectful
         try:
             yield
         finally:
             self.tally.leave(node)
-            self.tally.calls_in_flight -= effectful
 
     async def recorded_steps(self, path: str) -> list[RecordedStep]:
         return await self._store.read(step_rows.of_item(self.execution.no, path))
@@ -220,6 +253,7 @@ class Run:
     # Planning
 
     async def _seed(self) -> None:
+        await self.flights.refresh(self._store, self.execution.no)
         sums = await self._store.read(sums_of(self.execution.no))
         recorded = {status: n for status, n in sums.recorded.items() if status != ItemStatus.PENDING}
         self.tally.recorded.update(recorded)
@@ -382,8 +416,8 @@ class Run:
             "stoppedAt": iso(now_ms()),
             "itemsFinished": finished,
             "itemsDropped": max(0, tally.total - finished),
-            "callsAborted": note["callsAborted"],
-            "costAfterRequestUsd": usd_from_nanos(tally.usage.cost_nanos - note["nanos"]),
+            "callsAborted": self._calls_aborted,
+            "costAfterRequestUsd": usd_from_nanos(self.calls.spent_nanos - note["nanos"]),
         }
 
 

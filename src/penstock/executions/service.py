@@ -37,11 +37,11 @@ from penstock.executions.runner import ASKED_FOR
 from penstock.executions.standing import Standing, Standings
 from penstock.failpoints import reached
 from penstock.ids import new_execution_id
-from penstock.storage import execution_pages
+from penstock.storage import execution_pages, retention
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
-from penstock.storage import retention
 from penstock.storage import steps as step_rows
+from penstock.storage import suspects as suspect_rows
 from penstock.storage.executions import dumps, loads
 from penstock.storage.store import Store, Transaction
 from penstock.types import Json, JsonObject, Tenant
@@ -383,6 +383,7 @@ class ExecutionService:
             spec=execution.spec if wanted.spec is None else wanted.spec,
             options=msgspec.structs.replace(execution.options, chosen_only=chosen_only),
         )
+        yield from suspect_rows.forgive(execution.no)
         return (yield from execution_rows.reopen(again, now))
 
     async def delete(self, tenant: Tenant, execution_id: str) -> None:

@@ -43,12 +43,18 @@ _LOSE_WHAT_IS_HELD = """
     lost_ecu_micros = lost_ecu_micros + held_ecu_micros, held_nanos = 0, held_tokens = 0, held_ecu_micros = 0
 """
 
-_CLAIM = f"""
+_START = f"""
 update executions
-set {_LOSE_WHAT_IS_HELD}, status = 'running', lease_owner = $2, lease_number = lease_number + 1,
-    seq = seq + case when status = 'pending' then 1 else 0 end,
-    started_at = coalesce(started_at, $3), period_started_at = coalesce(period_started_at, $3)
-where no = $1 and lease_number = $4 and status in ('pending', 'running')
+set {_LOSE_WHAT_IS_HELD}, status = 'running', lease_owner = $2, lease_number = lease_number + 1, seq = seq + 1,
+    started_at = coalesce(started_at, $3), period_started_at = $3
+where no = $1 and lease_number = $4 and status = 'pending'
+returning *
+"""
+
+_TAKE_OVER = f"""
+update executions
+set {_LOSE_WHAT_IS_HELD}, lease_owner = $2, lease_number = lease_number + 1
+where no = $1 and lease_number = $3 and status = 'running'
 returning *
 """
 
@@ -217,13 +223,13 @@ def get_by_number(no: int) -> Transaction[Execution | None]:
 def claim(no: int, lease_number: int, owner: str) -> Transaction[Execution | None]:
     """Become the owner: the lease number goes up, so that whatever an earlier owner still writes is refused."""
     now = now_ms()
-    rows = yield _CLAIM, no, owner, now, lease_number
-    if not rows:
-        return None
-    execution = execution_of(rows[0])
-    if execution.period_started_at == now:
+    rows = yield _START, no, owner, now, lease_number
+    if rows:
+        execution = execution_of(rows[0])
         yield _INSERT_EVENT, no, execution.seq, now, '{"status":"running"}'
-    return execution
+        return execution
+    rows = yield _TAKE_OVER, no, owner, lease_number
+    return execution_of(rows[0]) if rows else None
 
 
 @dataclass(frozen=True, slots=True)

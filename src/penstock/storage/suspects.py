@@ -19,12 +19,15 @@ def note(items: list[tuple[int, str]]) -> Transaction[None]:
         yield _NOTE, execution_no, path
 
 
-def known(crashes: int) -> Transaction[dict[tuple[int, str], int]]:
-    """Items of executions that are not over, with so many crashes or more."""
+def known(crashes: int, execution_no: int | None = None) -> Transaction[dict[tuple[int, str], int]]:
+    """Items with so many crashes or more, of one execution or of all that are not over."""
+    one = "" if execution_no is None else " and s.execution_no = $2"
+    args = () if execution_no is None else (execution_no,)
     rows = yield (
         "select s.execution_no, s.path, s.crashes from suspects s join executions e on e.no = s.execution_no"
-        " where s.crashes >= $1 and e.status in ('pending', 'running', 'paused')",
+        f" where s.crashes >= $1 and e.status in ('pending', 'running', 'paused'){one}",
         crashes,
+        *args,
     )
     return {(row["execution_no"], row["path"]): row["crashes"] for row in rows}
 
