@@ -6,12 +6,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from penstock.clock import now_ms
 from penstock.errors import Unavailable
 from penstock.retention.policy import DAY_MS, RetentionPolicy
 from penstock.storage import retention as sql
 from penstock.storage.store import Store, Transaction
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +30,14 @@ PROJECTS_AT_ONCE = 100
 RECORDS_DAYS = 30
 """Deliveries of webhooks and firings of schedules are kept so long."""
 
-Forget = Callable[[int, int], Transaction[int]]
-"""Removes at most so many things that were over before a moment; returns how many it has removed or looked at."""
+Forget = Callable[[int, int], Transaction[bool]]
+"""Removes at most so many things that were over before a moment; True while there may be more."""
 
 
 class Keeper:
     """The retention of one process that works. `default_days` (0: for ever) is for projects that say nothing else.
 
-    `records` forget what is no execution: each is called until it removes less than it may.
+    `records` forget what is no execution.
     """
 
     def __init__(
@@ -93,10 +96,10 @@ class Keeper:
             await self._calmly(sql.sweep(numbers, ROWS_AT_ONCE))
 
     async def _forget(self, forget: Forget, before: int) -> None:
-        while await self._calmly(forget(before, ROWS_AT_ONCE)) >= ROWS_AT_ONCE:
+        while await self._calmly(forget(before, ROWS_AT_ONCE)):
             pass
 
-    async def _calmly(self, transaction: Transaction[int]) -> int:
+    async def _calmly(self, transaction: Transaction[T]) -> T:
         """Write, then leave the writer to the others for longer than that took."""
         begun = time.monotonic()
         done = await self._store.write(transaction)

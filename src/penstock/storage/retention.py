@@ -113,8 +113,8 @@ def _sweep(no: int, limit: int) -> Transaction[int]:
     return removed + 1
 
 
-def forget_keys(before: int, limit: int) -> Transaction[int]:
-    """Drop so many idempotency keys that expired before a moment; returns how many."""
+def forget_keys(before: int, limit: int) -> Transaction[bool]:
+    """Drop so many idempotency keys that expired before a moment; True while there may be more."""
     found = yield (
         "select project_id, key from idempotency_keys where expires_at < $1 order by expires_at limit $2",
         before,
@@ -124,10 +124,10 @@ def forget_keys(before: int, limit: int) -> Transaction[int]:
         "delete from idempotency_keys where project_id = $1 and key = $2",
         [(row["project_id"], row["key"]) for row in found],
     )
-    return len(found)
+    return len(found) == limit
 
 
-def forget_firings(before: int, limit: int) -> Transaction[int]:
-    """Drop those of so many oldest firings of schedules that were over before a moment; returns how many."""
+def forget_firings(before: int, limit: int) -> Transaction[bool]:
+    """Drop those of so many oldest firings of schedules that were over before a moment; True while there are more."""
     rows = yield _FIRINGS, before, limit
-    return len(rows)
+    return len(rows) == limit

@@ -17,6 +17,7 @@ from penstock.server.routes import (
     limits,
     models,
     prompts,
+    retention,
     runs,
     schedules,
     secrets,
@@ -39,6 +40,7 @@ _MODULES = (
     keys,
     jobs,
     limits,
+    retention,
     webhooks,
 )
 
