@@ -43,9 +43,11 @@ class ModelServer:
             server.script(rules)
         return server
 
-    def script(self, rules: Sequence[dict[str, Any]], *, delay_ms: float | None = None) -> None:
-        """Put these rules (see `script.Rule`) in the place of those in force."""
-        self._ask("/script", {"rules": list(rules), "delayMs": delay_ms})
+    def script(
+        self, rules: Sequence[dict[str, Any]], *, delay_ms: float | None = None, capacity: int | None = None
+    ) -> None:
+        """Put these rules (see `script.Rule`), and how many calls it takes at once, in the place of those in force."""
+        self._ask("/script", {"rules": list(rules), "delayMs": delay_ms, "capacity": capacity})
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls that were answered since the start or the last reset, at most the last 100,000."""
@@ -53,7 +55,7 @@ class ModelServer:
         return calls
 
     def stats(self) -> dict[str, Any]:
-        """`calls`, `inFlight`, `mostInFlight`, `statuses`."""
+        """`calls`, `inFlight`, `mostInFlight`, `aborted` (who left first), `lastReceivedAt` (ms), `statuses`."""
         stats: dict[str, Any] = self._ask("/stats")
         return stats
 

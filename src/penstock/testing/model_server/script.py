@@ -47,10 +47,14 @@ class Rule(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class ScriptFile(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A script: `{"rules": [...], "delayMs": 0}`."""
+    """A script: `{"rules": [...], "delayMs": 0, "capacity": null}`.
+
+    A call that comes while `capacity` others are being answered is refused at once with 429; null is any number.
+    """
 
     rules: list[Rule] = []
     delay_ms: float | None = None
+    capacity: int | None = None
 
 
 class Script:

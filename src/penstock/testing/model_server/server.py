@@ -24,6 +24,7 @@ MAX_REMEMBERED_CALLS = 100_000
 _MAX_PROMPT_CHARS = 2_000
 _DRIP_SECONDS = 0.1
 _DEFAULT = Rule()
+_FULL = Rule(status=429, error="too many calls at once")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,6 +52,7 @@ class State:
         """Put a script in the place of the one in force."""
         self.script = Script(script.rules)
         self.delay_seconds = (self._delay_ms if script.delay_ms is None else script.delay_ms) / 1000
+        self.capacity = math.inf if script.capacity is None else script.capacity
 
     def reset(self) -> None:
         """Forget the calls; the log file keeps them."""
@@ -168,8 +170,9 @@ class Connection(asyncio.Protocol):
         state.number += 1
         state.in_flight += 1
         state.most_in_flight = max(state.most_in_flight, state.in_flight)
-        rule = state.script.rule(asked.model, asked.last) or _DEFAULT
-        delay = state.delay_seconds + rule.delay_ms / 1000
+        full = state.in_flight > state.capacity
+        rule = _FULL if full else state.script.rule(asked.model, asked.last) or _DEFAULT
+        delay = 0.0 if full else state.delay_seconds + rule.delay_ms / 1000
         call = Received(asked, key, state.number, now_ms())
         state.last_received_at = call.at
         loop = asyncio.get_running_loop()
