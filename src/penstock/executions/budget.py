@@ -96,18 +96,49 @@ def _sentence(used: str, limit: str, worst: str) -> str:
 
 
 class StepMeter(Meter):
-    """Counts for one step, and starts no call once its execution is being stopped."""
+    """Counts for one step, and starts no call once its execution is being stopped.
 
-    def __init__(self, claim: Claim, may_start: Callable[[], None]) -> None:
+    `answered` is told what each answer consumed.
+    """
+
+    def __init__(self, claim: Claim, may_start: Callable[[], None], answered: Callable[[Usage], None]) -> None:
         super().__init__(claim)
         self._may_start = may_start
+        self._answered = answered
+        self._under_way: list[Reservation] | None = None
         self.held = NOTHING
         """What the store holds for calls of this step that are over; it goes when the step is recorded."""
         self.lost = NOTHING
 
+    @property
+    def in_flight(self) -> int | None:
+        return None if self._under_way is None else len(self._under_way)
+
+    async def reserve(self, worst: Amounts) -> Reservation:
+        if self._under_way is None:
+            self._under_way = []
+        return Reservation(worst)
+
     async def begin(self, reservation: Reservation) -> None:
         self._may_start()
         reservation.begun = True
+        self._left(reservation)
+
+    def settle(self, reservation: Reservation, used: Usage) -> None:
+        self._back(reservation)
+        self.usage.add(used)
+        self._answered(used)
+
+    def give_up(self, reservation: Reservation, *, may_be_billed: bool) -> None:
+        self._back(reservation)
+
+    def _left(self, reservation: Reservation) -> None:
+        if self._under_way is not None:
+            self._under_way.append(reservation)
+
+    def _back(self, reservation: Reservation) -> None:
+        if self._under_way is not None:
+            self._under_way = [other for other in self._under_way if other is not reservation]
 
 
 class BudgetMeter(StepMeter):
@@ -119,11 +150,12 @@ class BudgetMeter(StepMeter):
         self,
         claim: Claim,
         may_start: Callable[[], None],
+        answered: Callable[[Usage], None],
         ledger: Ledger,
         write: Callable[[], Awaitable[None]],
         pause: Callable[[Reason], None],
     ) -> None:
-        super().__init__(claim, may_start)
+        super().__init__(claim, may_start, answered)
         self.limits_money = ledger.limit.nanos is not None
         self._ledger = ledger
         self._write = write
@@ -137,7 +169,7 @@ class BudgetMeter(StepMeter):
             self._pause(exhausted.reason)
             self._may_start()
             raise AssertionError("an execution that is being paused starts nothing") from exhausted
-        return Reservation(worst)
+        return await super().reserve(worst)
 
     async def begin(self, reservation: Reservation) -> None:
         self._may_start()
@@ -145,13 +177,15 @@ class BudgetMeter(StepMeter):
         self._ledger.durable += reservation.worst
         await self._write()
         self._may_start()
+        self._left(reservation)
 
     def settle(self, reservation: Reservation, used: Usage) -> None:
-        self.usage.add(used)
+        super().settle(reservation, used)
         self.held += reservation.worst
         self._ledger.free(reservation.worst, spent=used.amounts)
 
     def give_up(self, reservation: Reservation, *, may_be_billed: bool) -> None:
+        super().give_up(reservation, may_be_billed=may_be_billed)
         worst = reservation.worst
         lost = worst if may_be_billed and reservation.begun else NOTHING
         if reservation.begun:

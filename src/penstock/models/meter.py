@@ -31,6 +31,11 @@ class Meter:
         self.usage = Usage()
         self.claim = claim
 
+    @property
+    def in_flight(self) -> int | None:
+        """Calls that have left and were not answered yet; None where nobody counts them, or none was ever asked for."""
+        return None
+
     async def reserve(self, worst: Amounts) -> Reservation:
         """Wait until a call that consumes so much at most may be made."""
         return Reservation(worst)
