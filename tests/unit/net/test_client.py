@@ -399,3 +399,49 @@ async def test_cancelling_a_request_closes_its_connection(client: GuardedClient,
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.wait_for(closed.wait(), 5)
+
+
+# A cut body, and what would be let through
+
+
+async def test_of_a_body_that_is_cut_the_first_bytes_are_kept(client: GuardedClient) -> None:
+    async def long(_: web.Request) -> web.Response:
+        return web.Response(body=b"ab" * 500_000)
+
+    async def streamed(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(10):
+            await response.write(b"ab" * 50)
+        return response
+
+    options = RequestOptions(max_bytes=101, cut_body=True)
+    async with serve_app(app_with(long=long, streamed=streamed)) as url:
+        for path in ("long", "streamed"):
+            response = await client.request("GET", f"{url}/{path}", options=options)
+            assert (response.status, response.body) == (200, b"ab" * 50 + b"a")
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://127.0.0.1:9/", "address_refused"),
+        ("http://localhost/", "address_refused"),
+        ("http://[::ffff:10.0.0.1]/", "address_refused"),
+        ("http://0x0a000001/", "address_refused"),
+        ("ftp://example.com/", "url_invalid"),
+        ("http://user@example.com/", "url_invalid"),
+        ("http://" + "a" * 64 + ".example/", "url_invalid"),
+    ],
+)
+async def test_what_would_be_refused_is_told_without_a_request(url: str, code: str) -> None:
+    client = GuardedClient(EgressPolicy())
+    with pytest.raises(StepError) as refused:
+        await client.permit(url)
+    assert refused.value.code == code
+
+
+async def test_what_is_allowed_or_cannot_be_found_passes(client: GuardedClient) -> None:
+    await client.permit("http://127.0.0.1:9/")
+    await client.permit("http://nowhere.invalid/")
+    await client.permit("https://1.1.1.1/")
