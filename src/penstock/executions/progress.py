@@ -37,7 +37,6 @@ class Tally:
     seq: int = 0
     steps_done: int = 0
     nodes: Counter[str] = field(default_factory=Counter)
-    calls_in_flight: int = 0
     finish_times: deque[int] = field(default_factory=lambda: deque(maxlen=RATE_WINDOW))
 
     @property
