@@ -24,6 +24,7 @@ SYNC_LIMIT_SECONDS = 300.0
 _BACK_OFF_SECONDS = 0.5
 _BACK_OFF_CAP_SECONDS = 8.0
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
+_FEW = 4
 _JSON = "application/json"
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Call:
 
     `body` is JSON bytes or the file to send. `repeatable` says that sending it twice does no harm: reads, and whatever
     carries an idempotency key. `hold_seconds` is how long the server may keep us waiting on purpose.
+    `patience_seconds` is how long a server that has gone away is waited for, beyond the number of retries.
     """
 
     method: Method
@@ -45,6 +47,7 @@ class Call:
     body: bytes | Path | None = None
     repeatable: bool = True
     hold_seconds: float = 0.0
+    patience_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,20 @@ def start(
     headers: Mapping[str, str] | None = None,
     hold_seconds: float = 0.0,
 ) -> Call:
-    """A POST that starts work. It always carries an idempotency key, the same however often it is sent."""
+    """A POST that starts work. It always carries an idempotency key, the same however often it is sent.
+
+    So a caller who waits for the work outlasts the server: when that is back, the call attaches to what it started.
+    """
     key = {"idempotency-key": idempotency_key or uuid.uuid4().hex}
     body = None if value is None else encode(value)
     types = {} if body is None else {"content-type": _JSON}
     return Call(
-        method="POST", path=path, headers={**types, **key, **(headers or {})}, body=body, hold_seconds=hold_seconds
+        method="POST",
+        path=path,
+        headers={**types, **key, **(headers or {})},
+        body=body,
+        hold_seconds=hold_seconds,
+        patience_seconds=hold_seconds,
     )
 
 
@@ -184,9 +195,23 @@ def delay_before_retry(call: Call, failure: APIError, attempt: int) -> float | N
     elif not isinstance(failure, APIConnectionError) or not call.repeatable:
         return None
     if wanted is not None:
-        return wanted if wanted <= _LONGEST_RETRY_AFTER_SECONDS else None
-    ceiling = min(_BACK_OFF_CAP_SECONDS, _BACK_OFF_SECONDS * 2.0 ** (attempt - 1))
+        if wanted > _LONGEST_RETRY_AFTER_SECONDS:
+            return None
+        # One that asks for no pause gets one all the same when it asks again and again.
+        return wanted if attempt < _FEW else max(wanted, _BACK_OFF_SECONDS)
+    ceiling = min(_BACK_OFF_CAP_SECONDS, _BACK_OFF_SECONDS * 2.0 ** min(attempt - 1, 20))
     return random.uniform(0.0, ceiling)  # noqa: S311 - jitter, no secret
+
+
+def outlasts(call: Call, failure: APIError, elapsed: float) -> bool:
+    """Whether a call that has waited so many seconds is sent again although its retries are used up.
+
+    Only for a server that is away (no connection, 502, 503): one that answers with anything else will do so again.
+    """
+    away = isinstance(failure, APIConnectionError) or (
+        isinstance(failure, APIStatusError) and failure.status in (502, 503)
+    )
+    return away and elapsed < call.patience_seconds
 
 
 def _texts(query: Mapping[str, object]) -> dict[str, str]:

@@ -10,6 +10,8 @@ from penstock.client.calls import Call
 from penstock.client.objects import Execution
 
 _LONGEST_HOLD_SECONDS = 30.0
+_LONGEST_ABSENCE_SECONDS = 300.0
+"""A server that is started again, or moved, is waited for so long."""
 _ACCEPT = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
 
 
@@ -35,9 +37,11 @@ def pause_seconds(hold: float, waited: float, retry_after: float | None) -> floa
     return missing if retry_after is None else min(missing, max(retry_after, 0.5))
 
 
-def wait_call(path: str, hold: float) -> Call:
-    """A look at a run that may be held."""
-    return Call(method="GET", path=path, query={"wait": f"{hold:.3g}"}, hold_seconds=hold)
+def wait_call(path: str, hold: float, left: float | None) -> Call:
+    """A look at a run that may be held; `left` is how many seconds of the whole wait are left, None for no end."""
+    patience = _LONGEST_ABSENCE_SECONDS if left is None else max(0.0, min(left, _LONGEST_ABSENCE_SECONDS))
+    query = {"wait": f"{hold:.3g}"}
+    return Call(method="GET", path=path, query=query, hold_seconds=hold, patience_seconds=patience)
 
 
 def results_call(path: str, format: Literal["json", "ndjson", "csv"]) -> Call:  # noqa: A002 - the word for it

@@ -88,3 +88,19 @@ def test_the_environment_names_the_server_and_the_key(monkeypatch):
     assert calls.server_url(None) == "http://there:1"
     assert calls.server_url("http://here") == "http://here"
     assert calls.auth_headers(None) == {"authorization": "Bearer k"}
+
+
+def test_a_wait_outlasts_a_server_that_is_away_but_not_one_that_answers():
+    waiting = calls.start("/x", {}, idempotency_key=None, hold_seconds=30)
+    gone, starting = APIConnectionError("gone"), status_error(503, {}, retry_after_seconds=None)
+    for failure in (gone, starting):
+        assert calls.outlasts(waiting, failure, 29)
+        assert not calls.outlasts(waiting, failure, 31)
+        assert not calls.outlasts(calls.get("/x"), failure, 0)
+    assert not calls.outlasts(waiting, status_error(500, {}, retry_after_seconds=None), 0)
+
+
+def test_a_server_that_asks_for_no_pause_again_and_again_gets_one():
+    busy = status_error(503, {}, retry_after_seconds=0.0)
+    assert calls.delay_before_retry(calls.get("/x"), busy, 1) == 0.0
+    assert calls.delay_before_retry(calls.get("/x"), busy, 9) > 0.0

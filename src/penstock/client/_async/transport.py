@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ class AsyncTransport:
         self.url = url
         self._timeout_seconds = timeout_seconds
         self._max_retries = max_retries
+        self._reached = False
         # A stream is there to be watched for hours, so it outlasts the restart of a server, which takes longer.
         self.stream_retries = max_retries * _STREAM_PATIENCE
         self._http = httpx2.AsyncClient(base_url=url, headers=dict(headers), transport=transport)
@@ -45,16 +47,22 @@ class AsyncTransport:
 
         Raises an APIStatusError for status 400 and above, APIConnectionError when there is no answer.
         """
-        attempt = 0
+        attempt, started = 0, time.monotonic()
         while True:
             attempt += 1
             try:
                 return await self._once(call)
             except APIError as failure:
                 delay = calls.delay_before_retry(call, failure, attempt)
-                if delay is None or attempt > self._max_retries:
+                if delay is None or (attempt > self._max_retries and not self._outlasts(call, failure, started)):
                     raise
             await sleep(delay)
+
+    def _outlasts(self, call: Call, failure: APIError, started: float) -> bool:
+        """Whether a wait goes on when the retries are used up: for a server that was there, not for a wrong address."""
+        if not self._reached or not self._max_retries:
+            return False
+        return calls.outlasts(call, failure, time.monotonic() - started)
 
     async def fetch(self, call: Call, kind: type[T]) -> T:
         """Send a call and read its answer as a value of this type."""
@@ -115,6 +123,7 @@ class AsyncTransport:
         )
         try:
             response = await self._http.send(request, stream=True)
+            self._reached = True
             try:
                 yield response
             finally:
@@ -126,6 +135,7 @@ class AsyncTransport:
                 f"cannot reach Penstock at {self.url} ({fault}); is it running there, and is PENSTOCK_URL right?"
             ) from fault
         except (httpx2.TransportError, httpx2.DecodingError) as fault:
+            self._reached = True
             raise APIConnectionError(f"the connection to {self.url} was lost: {fault}") from fault
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as fault:
             raise APIConnectionError(f"{self.url!r} is no address of a server: {fault}") from fault

@@ -162,7 +162,8 @@ class ExecutionHandle:
             elapsed = time.monotonic() - started
             hold = polling.hold_seconds(elapsed, timeout, watched=tell is not None)
             asked = time.monotonic()
-            answer = self._transport.send(polling.wait_call(self._path, hold))
+            left = None if timeout is None else timeout - elapsed
+            answer = self._transport.send(polling.wait_call(self._path, hold, left))
             self.progress = answer.parse(Execution)
             if tell is not None:
                 tell(self.progress)
