@@ -36,14 +36,14 @@ async def list_endpoints(session: Session) -> None:
 
 
 @webhooks.command()
-@click.argument("url", type=NameType())
+@click.argument("target", metavar="URL", type=NameType())
 @click.option("--event", "events", multiple=True, type=click.Choice(_EVENTS), help="Only this one; may be repeated.")
 @click.option("--description", default="", help="What it is for, for people.")
 @session_command()
-async def add(session: Session, url: str, events: tuple[str, ...], description: str) -> None:
+async def add(session: Session, target: str, events: tuple[str, ...], description: str) -> None:
     """Add an endpoint and print the secret that verifies its messages."""
     types: list[Any] = [f"execution.{event}" for event in events]
-    made = await session.client.webhooks.create_endpoint(url, events=types or None, description=description)
+    made = await session.client.webhooks.create_endpoint(target, events=types or None, description=description)
     if session.as_json:
         show_json(made.to_dict())
         return

@@ -15,6 +15,10 @@ from penstock.server.app import create_app
 from penstock.settings import Settings
 
 WITHOUT_BODY = {
+    "/webhooks/endpoints/{endpointId}/test",
+    "/webhooks/endpoints/{endpointId}/rotate-secret",
+    "/webhooks/rotate-secret",
+    "/webhooks/deliveries/{deliveryId}/replay",
     "/models/{name}/test",
     "/schedules/{schedule}/run",
     "/executions/{executionId}/cancel",
