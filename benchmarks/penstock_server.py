@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +70,10 @@ class Server:
 
 
 @contextmanager
-def penstock_server(folder: Path, *, command: str = "up") -> Iterator[Server]:
-    """A server on `folder/data`, which is made; `serve` leaves running to others.
+def penstock_server(
+    folder: Path, *, command: str = "up", environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A server on `folder/data`, which is made; `serve` leaves running to others. `environment` holds its settings.
 
     It has stopped, and its store is closed, when the block is left.
     """
@@ -79,7 +81,7 @@ def penstock_server(folder: Path, *, command: str = "up") -> Iterator[Server]:
     key = secrets.token_urlsafe(32)
     data, log = folder / "data", folder / "penstock.log"
     program: list[str | Path] = [PENSTOCK, command, "--data", data, "--port", str(port)]
-    with started(program, log=log, environment={"PENSTOCK_API_KEY": key}) as process:
+    with started(program, log=log, environment={"PENSTOCK_API_KEY": key, **(environment or {})}) as process:
         server = Server(f"http://127.0.0.1:{port}", key, data, process)
         wait_for(server.url + "/readyz", process, log=log)
         yield server
