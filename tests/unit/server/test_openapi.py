@@ -22,6 +22,8 @@ WITHOUT_BODY = {
     "/models/{name}/test",
     "/schedules/{schedule}/run",
     "/executions/{executionId}/cancel",
+    "/executions/{executionId}/pause",
+    "/flows/executions/{executionId}/pause",
     "/flows/executions/{executionId}/cancel",
 }
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/schemas/flow.json", "/flows/{flow}/docs"}
