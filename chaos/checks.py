@@ -6,8 +6,11 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+
+from standardwebhooks import Webhook
 
 from chaos import flows
 from chaos.evidence import Call, Evidence
@@ -241,20 +244,45 @@ def after_stop(evidence: Evidence) -> Iterator[str]:
 
 
 def untold(evidence: Evidence) -> Iterator[str]:
-    """Every end and every pause of an execution with a webhook is told, under one id."""
-    told: dict[tuple[str, int], set[str]] = defaultdict(set)
+    """Every end is told to the call's webhook, and every end and pause to the project's endpoint: under one id."""
+    told: dict[tuple[str, str, int], set[str]] = defaultdict(set)
     for delivery in evidence.deliveries:
-        if delivery["path"] in ("/hook", "/flaky") and delivery["status"] == 200:
+        if delivery["path"] in _HOOKS and delivery["status"] == 200:
             data = json.loads(delivery["body"])["data"]
-            told[data["executionId"], data["seq"]].add(delivery["id"])
+            told[_HOOKS[delivery["path"]], data["executionId"], data["seq"]].add(delivery["id"])
     for row in evidence.rows(
-        "select e.id, v.seq, v.data from events v join executions e on e.no = v.execution_no"
-        " where v.type = 'status' and e.webhook_url is not null"
+        "select e.id, e.webhook_url, v.seq, v.data from events v join executions e on e.no = v.execution_no"
+        " where v.type = 'status'"
     ):
         status = json.loads(row["data"])["status"]
-        ids = told[row["id"], row["seq"]]
-        if (status in TERMINAL or status == "paused") and len(ids) != 1:
-            yield f"{row['id']} became {status} (event {row['seq']}), and that was told under {len(ids)} ids"
+        expected = {"endpoint"} if status == "paused" or status in TERMINAL else set()
+        if status in TERMINAL and row["webhook_url"] is not None:
+            expected.add("call")
+        for whom in expected & _told_of(evidence):
+            ids = told[whom, row["id"], row["seq"]]
+            if len(ids) != 1:
+                yield f"{row['id']} became {status} (event {row['seq']}); its {whom}'s webhook had {len(ids)} messages"
+
+
+_HOOKS = {"/told": "endpoint", "/hook": "call", "/flaky": "call"}
+
+
+def _told_of(evidence: Evidence) -> set[str]:
+    return {"endpoint", "call"} if evidence.of("endpoint") else {"call"}
+
+
+def unsigned(evidence: Evidence) -> Iterator[str]:
+    """Every message to an endpoint carries a signature that its secret verifies."""
+    secrets = {fact["project"]: Webhook(fact["secret"]) for fact in evidence.of("endpoint")}
+    for delivery in evidence.deliveries:
+        if delivery["path"] != "/told":
+            continue
+        execution = json.loads(delivery["body"])["data"]["executionId"]
+        if execution in evidence.executions:
+            secret, headers = secrets[evidence.executions[execution]["project_id"]], delivery["headers"]
+            sent = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+            if secret.sign(delivery["id"], sent, delivery["body"]) not in headers["webhook-signature"].split():
+                yield f"message {delivery['id']} of {execution} is signed {headers['webhook-signature']}"
 
 
 def internal_errors(evidence: Evidence) -> Iterator[str]:
@@ -302,6 +330,7 @@ CHECKS: dict[str, Check] = {
     "after a stop": after_stop,
     "overspent": overspent,
     "webhooks lost": untold,
+    "webhooks unsigned": unsigned,
     "internal errors": internal_errors,
     "wrong answers": wrong_answers,
     "idle": idle,

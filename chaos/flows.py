@@ -14,7 +14,7 @@ PRICING = {"inputPerMillionUsd": "150", "outputPerMillionUsd": "600"}
 NANOS_PER_INPUT_TOKEN = 150_000
 NANOS_PER_OUTPUT_TOKEN = 600_000
 
-ALWAYS = ("plain",) * 12
+ALWAYS = ("plain",) * 20
 MIXED = (*ALWAYS, "refused", "stumbles", "limited", "cut", "slow", "refused-once")
 
 RULES: list[dict[str, Any]] = [
@@ -23,7 +23,7 @@ RULES: list[dict[str, Any]] = [
     {"contains": "stumbles;", "status": 500, "times": 1, "each": True},
     {"contains": "limited;", "status": 429, "retryAfterSeconds": 0.2, "times": 1, "each": True},
     {"contains": "cut;", "behaviour": "cut", "times": 1, "each": True},
-    {"contains": "slow;", "delayMs": 700},
+    {"contains": "slow;", "delayMs": 500},
 ]
 
 _CALL = """

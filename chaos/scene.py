@@ -20,9 +20,10 @@ from chaos.stage import Stage
 from chaos.tenants import furnish, make_tenants
 from penstock.testing.model_server import ModelServer
 
-SETTLE_SECONDS = 120.0
+STILL_SECONDS = 60.0
 TELLING_SECONDS = 40.0
 
+_MOVED = "select (select coalesce(max(no), 0) from steps) + (select sum(seq) from executions)"
 _UNTOLD = """
 select (select count(*) from outbox) + (select count(*) from webhook_deliveries where status = 'pending')
 """
@@ -72,8 +73,7 @@ class Scene:
 
     async def come_to_an_end(self) -> None:
         """Wait until everything is over; then a fresh call finds a place, and results are what callers were told."""
-        await asyncio.gather(*(settle(stage, SETTLE_SECONDS) for stage in self.stages))
-        await self._told()
+        await self._settled()
         for stage in self.stages:
             answer = await stage.insist("POST", "/flows/chain/execute", json={"mood": "plain"})
             stage.ledger.note("probe", status=answer.status_code, body=answer.text)
@@ -81,6 +81,26 @@ class Scene:
                 results = await stage.insist("GET", f"/executions/{execution}")
                 if results.status_code == 200 and results.json()["status"] == "completed":
                     stage.ledger.note("results", execution=execution, results=results.json()["results"])
+        await self._told()
+
+    async def _settled(self) -> None:
+        """Until everything is over, or nothing has moved for a minute: that is left for the checks to find."""
+        work = asyncio.gather(*(settle(stage) for stage in self.stages))
+        seen, still_since = self._count(_MOVED), asyncio.get_running_loop().time()
+        while not work.done() and asyncio.get_running_loop().time() < still_since + STILL_SECONDS:
+            await asyncio.wait((work,), timeout=1)
+            moved = self._count(_MOVED)
+            if moved != seen:
+                seen, still_since = moved, asyncio.get_running_loop().time()
+        work.cancel()
+        await asyncio.wait((work,))
+        if not work.cancelled():
+            work.result()
+
+    def _count(self, statement: str) -> int:
+        with open_store(self.penstock.data) as store:
+            (count,) = store.execute(statement).fetchone()
+        return int(count)
 
     @property
     def _readers(self) -> list[asyncio.Task[None]]:
@@ -100,9 +120,7 @@ class Scene:
         await self.dismiss_readers()
         give_up = asyncio.get_running_loop().time() + TELLING_SECONDS
         while asyncio.get_running_loop().time() < give_up:
-            with open_store(self.penstock.data) as store:
-                (untold,) = store.execute(_UNTOLD).fetchone()
-            if not untold:
+            if not self._count(_UNTOLD):
                 return
             await asyncio.sleep(0.2)
 
@@ -124,8 +142,9 @@ async def open_scene(seed: int, scenario: Scenario, folder: Path) -> AsyncIterat
         await penstock.start()
         stages = []
         for tenant in tenants:
-            await furnish(tenant, penstock.url, model.url, receiver.url, Random(f"{seed} {tenant.name} furniture"))
             client = await stack.enter_async_context(client_of(penstock.url, tenant.key))
+            secret = await furnish(client, model.url, receiver.url, Random(f"{seed} {tenant.name} furniture"))
+            ledger.note("endpoint", project=tenant.project_id, secret=secret)
             for number in range(scenario.actors):
                 draw = Random(f"{seed} {tenant.name} {number}")
                 stages.append(Stage(f"{tenant.name}.{number}", client, ledger, draw, receiver.url))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx2
 
@@ -44,24 +45,29 @@ async def make_tenants(database: Path, count: int) -> list[Tenant]:
         await store.close()
 
 
-async def furnish(tenant: Tenant, url: str, model_url: str, receiver_url: str, draw: Random) -> None:
-    """Give a project its model, flows and data set, over the API."""
-    headers = {"Authorization": f"Bearer {tenant.key}"}
-    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
-        model = {
-            "name": flows.MODEL,
-            "provider": "openai",
-            "baseUrl": f"{model_url}/v1",
-            "apiKey": "k",
-            "modelName": "scripted",
-            "pricing": flows.PRICING,
-        }
-        answers = [await client.post("/models", json=model)]
-        rows = [{"mood": draw.choice(flows.MIXED)} for _ in range(flows.DATASET_ROWS)]
-        answers.append(await client.post("/datasets", json={"name": flows.DATASET, "rows": rows}))
-        for document in flows.documents(receiver_url).values():
-            yaml = {"content-type": "application/yaml"}
-            answers.append(await client.post("/flows", content=document, headers=yaml))
-        for answer in answers:
-            if answer.status_code != 201:
-                raise RuntimeError(f"{answer.request.url}: {answer.status_code} {answer.text}")
+async def furnish(client: httpx2.AsyncClient, model_url: str, receiver_url: str, draw: Random) -> str:
+    """Give a project its model, flows, data set and webhook endpoint; the secret that the endpoint's messages have."""
+    model = {
+        "name": flows.MODEL,
+        "provider": "openai",
+        "baseUrl": f"{model_url}/v1",
+        "apiKey": "k",
+        "modelName": "scripted",
+        "pricing": flows.PRICING,
+    }
+    await _made(client, "/models", json=model)
+    rows = [{"mood": draw.choice(flows.MIXED)} for _ in range(flows.DATASET_ROWS)]
+    await _made(client, "/datasets", json={"name": flows.DATASET, "rows": rows})
+    for document in flows.documents(receiver_url).values():
+        await _made(client, "/flows", content=document, headers={"content-type": "application/yaml"})
+    endpoint = await _made(client, "/webhooks/endpoints", json={"url": f"{receiver_url}/told"})
+    secret = await client.get(f"/webhooks/endpoints/{endpoint['id']}/secret")
+    return str(secret.json()["secret"])
+
+
+async def _made(client: httpx2.AsyncClient, path: str, **request: Any) -> dict[str, Any]:
+    answer = await client.post(path, **request)
+    if answer.status_code != 201:
+        raise RuntimeError(f"{path}: {answer.status_code} {answer.text}")
+    body: dict[str, Any] = answer.json()
+    return body
