@@ -2,7 +2,7 @@
 # make test    installs what the tests need and runs all of them
 # make check   style, types, and which package may import which
 # make bench   measures, and makes docs/benchmarks.md (NAME=sync_overhead|flow_throughput|memory|cold_start|all)
-# make chaos   kills Penstock at random and checks what it promises (SEED=1 RUNS=1 MINUTES=30 KILLS=8)
+# make chaos   kills Penstock at random and checks what it promises (SEED=1 RUNS=1 MINUTES=30 KILLS=8 RECORD=1)
 # make lock    makes the locked requirements anew
 
 PYTHON ?= python3
@@ -29,7 +29,7 @@ bench: $(VENV)/run.stamp
 
 chaos: $(VENV)/test.stamp
 	$(BIN)/python -m chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),8) \
-	  $(if $(MINUTES),--minutes $(MINUTES) --runs $(or $(RUNS),10000),--runs $(or $(RUNS),1))
+	  $(if $(MINUTES),--minutes $(MINUTES) --runs $(or $(RUNS),10000),--runs $(or $(RUNS),1)) $(if $(RECORD),--record)
 
 lock: $(VENV)/test.stamp
 	$(PIP) install uv

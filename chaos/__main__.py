@@ -10,12 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from chaos.record import Record, write_table
 from chaos.run import Result, judge, run
 from chaos.table import lines, total
 
 
 def main() -> None:
     arguments = _arguments()
+    if arguments.table:
+        print(write_table())
+        return
     if arguments.check is not None:
         results = [judge(0, arguments.check, split=False)]
         print(lines(results))
@@ -29,8 +33,12 @@ def main() -> None:
 def _runs(arguments: argparse.Namespace) -> Iterator[Result]:
     give_up = None if arguments.minutes is None else time.monotonic() + 60 * arguments.minutes
     seed = arguments.seed
+    record = Record() if arguments.record else None
     while True:
-        yield _one(seed, arguments.kills, keep=arguments.keep)
+        result = _one(seed, arguments.kills, keep=arguments.keep)
+        if record is not None:
+            record.add(result)
+        yield result
         seed += 1
         if seed == arguments.seed + arguments.runs or (give_up is not None and time.monotonic() > give_up):
             return
@@ -61,6 +69,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="begin no further run after so many")
     parser.add_argument("--kills", type=int, default=8, help="in each run")
     parser.add_argument("--keep", action="store_true", help="keep the folders of good runs too")
+    parser.add_argument("--record", action="store_true", help="keep the results in chaos/results")
+    parser.add_argument("--table", action="store_true", help="only write the table of kept results into the docs")
     parser.add_argument("--check", type=Path, help="only check the evidence in a kept folder again")
     return parser.parse_args()
 
