@@ -164,7 +164,7 @@ async def results(session: Session, execution_id: str, output: Path | None) -> i
 
 @executions.command()
 @_id
-@click.option("--level", type=click.Choice(["info", "error"]), help="`error`: only what failed.")
+@click.option("--level", type=click.Choice(["info", "warn", "error"]), help="This level and above.")
 @click.option("--node", help="Only this node.")
 @click.option("--item", metavar="PATH", help="Only this item.")
 @click.option("--follow", "live", is_flag=True, help="Go on with what is written, until the run is over.")

@@ -12,6 +12,7 @@ import msgspec
 from penstock.errors import Conflict
 from penstock.models.usage import NOTHING, Amounts
 from penstock.queue.local import Lane
+from penstock.redaction import Redaction
 from penstock.types import Json, JsonObject, Tenant
 
 
@@ -102,6 +103,8 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     chosen_only: bool = False
     """A retry of chosen items: those that were never begun stay as they are."""
     budget: Budget | None = None
+    redact: Redaction | None = None
+    """What the flow does not want shown in logs and callbacks."""
 
     def failures_allowed(self, total: int | None) -> int | None:
         """How many items may fail before the execution does; None: any number."""

@@ -37,6 +37,7 @@ from penstock.executions.runner import ASKED_FOR
 from penstock.executions.standing import Standing, Standings
 from penstock.failpoints import reached
 from penstock.ids import new_execution_id
+from penstock.redaction import Redactor
 from penstock.storage import execution_pages, retention
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
@@ -64,7 +65,7 @@ class LogFilter:
     limit: int = 100
     node: str | None = None
     path: str | None = None
-    failed_only: bool = False
+    level: step_rows.LogLevel = "info"
 
 
 class ExecutionService:
@@ -246,10 +247,14 @@ class ExecutionService:
                 limit=wanted.limit,
                 node=wanted.node,
                 path=path,
-                failed_only=wanted.failed_only,
+                level=wanted.level,
             )
         )
         return execution, rows
+
+    async def redactor(self, execution: Execution) -> Redactor | None:
+        """What must not be shown of an execution outside its items and results; None: nothing is kept back."""
+        return await self._store.read(step_rows.redactor_of_execution(execution.tenant, execution.no))
 
     # Control
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Union
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from penstock.errors import FieldError, Unprocessable
 from penstock.flows.budget import BudgetSettings
@@ -12,6 +12,7 @@ from penstock.flows.document_text import Lines, line_of
 from penstock.flows.nodes import registry
 from penstock.flows.nodes.base import DocumentModel, NodeSettings
 from penstock.flows.schemas import InputField, dotted
+from penstock.redaction import MAX_RULES, Redaction, faults_of
 from penstock.types import JsonObject
 
 FLOW_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -23,6 +24,26 @@ class MaxFailedPolicy(DocumentModel):
     """Stop when more items than this failed: a number, or a share such as `5%`."""
 
 
+class RedactSettings(DocumentModel):
+    """What logs and callbacks of the flow must not show."""
+
+    fields: list[str] = Field(default=[], max_length=MAX_RULES)
+    """Names, or dotted paths such as `user.email`, at any depth."""
+    patterns: list[str] = Field(default=[], max_length=MAX_RULES)
+    """RE2 patterns of texts."""
+
+    @model_validator(mode="after")
+    def _usable(self) -> RedactSettings:
+        faults = faults_of(self.rules())
+        if faults:
+            raise ValueError("; ".join(f"{fault.path} {fault.message}" for fault in faults))
+        return self
+
+    def rules(self) -> Redaction:
+        """The same, as executions carry it."""
+        return Redaction(tuple(self.fields), tuple(self.patterns))
+
+
 class FlowSettings(DocumentModel):
     """Defaults of every run of the flow; a call may set its own."""
 
@@ -31,6 +52,7 @@ class FlowSettings(DocumentModel):
     """Items under way at once."""
     deadline_seconds: Annotated[float, Field(gt=0, le=7 * 86400)] | None = None
     budget: BudgetSettings | None = None
+    redact: RedactSettings | None = None
 
 
 class FlowDocument(DocumentModel):

@@ -262,7 +262,8 @@ class FlowService:
         budget = request.budget
         if budget is None and settings.budget is not None:
             budget = settings.budget.budget()
-        return Options(concurrency=concurrency, on_item_error=policy, budget=budget)
+        redact = None if settings.redact is None else settings.redact.rules()
+        return Options(concurrency=concurrency, on_item_error=policy, budget=budget, redact=redact)
 
     def _check_concurrency(self, concurrency: int) -> None:
         if concurrency > self._limits.max_concurrency:

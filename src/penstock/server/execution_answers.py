@@ -18,6 +18,7 @@ from penstock.server.answers import maybe_iso
 from penstock.server.auth import Call
 from penstock.storage import items as item_rows
 from penstock.storage import timings
+from penstock.storage.steps import log_level
 from penstock.types import Json, JsonObject
 
 SHOWN_ERRORS = 100
@@ -101,13 +102,12 @@ async def item_bodies(call: Call, execution: Execution, rows: Sequence[Any]) -> 
 
 def log_line(row: Any) -> JsonObject:
     """One line of the log: a node's work on an item."""
-    failed = row["status"] != "succeeded" and row["status"] != "skipped"
     error: Any = raw(row["error"])
     times = "" if row["attempts"] <= 1 else f", attempt {row['attempts']}"
     return {
         "seq": row["no"],
         "at": iso(row["started_at"] + row["duration_ms"]),
-        "level": "error" if failed else "info",
+        "level": log_level(row),
         "node": row["node"],
         "itemPath": paths.shown(row["path"]),
         "message": f"{row['node']} {row['status']} in {row['duration_ms']} ms{times}",

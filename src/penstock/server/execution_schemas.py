@@ -188,7 +188,7 @@ class LogLine(msgspec.Struct, rename="camel"):
 
     seq: int
     at: str
-    level: Literal["info", "error"]
+    level: Literal["info", "warn", "error"]
     node: str
     item_path: str
     message: str

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from penstock.models.usage import Usage
+from penstock.redaction import Redaction, Redactor, redactor_of
 from penstock.storage.store import Many, Transaction
 from penstock.types import Tenant
 
@@ -26,6 +30,25 @@ OF_PATHS = (
     " union all select no from steps where execution_no = $1 and path {0} and status = 'aborted'"
 )
 """Numbers of the steps of some items; aborted ones have an index of their own."""
+
+
+LogLevel = Literal["info", "warn", "error"]
+
+_SHOWN_TEXTS = ("item_input", "output", "error", "detail")
+
+# The condition of `warn` is that of the index `steps_notable`, word for word.
+_OF_LEVEL: Mapping[LogLevel, str] = {
+    "info": "",
+    "warn": "and (s.status <> 'succeeded' or s.attempts > 1)",
+    "error": "and s.status <> 'succeeded' and s.status = 'failed' and i.status = 'failed'",
+}
+
+
+def log_level(row: Any) -> LogLevel:
+    """`error`: it failed, and its item with it. `warn`: it took several attempts, was cut off, or the item went on."""
+    if row["status"] == "succeeded":
+        return "warn" if row["attempts"] > 1 else "info"
+    return "error" if row["status"] == row["item_status"] == "failed" else "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +108,20 @@ def usage(execution_no: int) -> Transaction[Usage]:
 
 
 def log_page(
-    tenant: Tenant, execution_no: int, *, after: int, limit: int, node: str | None, path: str | None, failed_only: bool
+    tenant: Tenant,
+    execution_no: int,
+    *,
+    after: int,
+    limit: int,
+    node: str | None = None,
+    path: str | None = None,
+    level: LogLevel = "info",
 ) -> Transaction[list[Any]]:
-    """Steps in the order they were recorded, from behind a number."""
+    """Steps in the order they were recorded, from behind a number, of a level or above.
+
+    What the flow or the project has redacted is replaced here, for every way to read a log alike; on SQLite that is in
+    a reader's thread.
+    """
     conditions = ""
     args: list[Any] = []
     if node is not None:
@@ -96,18 +130,39 @@ def log_page(
     if path is not None:
         args.append(path)
         conditions += f" and s.no in ({OF_PATHS.format(f'= ${4 + len(args)}')})"
-    if failed_only:
-        conditions += " and s.status <> 'succeeded'"
-    return (
-        yield (
-            "select s.*, i.input as item_input"
-            " from steps s join executions e on e.no = s.execution_no and e.project_id = $4"
-            " left join items i on i.execution_no = s.execution_no and i.path = s.path"
-            f" where s.execution_no = $1 and s.no > $2 {conditions} order by s.no limit $3",
-            execution_no,
-            after,
-            limit,
-            tenant.project_id,
-            *args,
-        )
+    rows = yield (
+        "select s.*, i.input as item_input, i.status as item_status"
+        " from steps s join executions e on e.no = s.execution_no and e.project_id = $4"
+        " left join items i on i.execution_no = s.execution_no and i.path = s.path"
+        f" where s.execution_no = $1 and s.no > $2 {conditions} {_OF_LEVEL[level]} order by s.no limit $3",
+        execution_no,
+        after,
+        limit,
+        tenant.project_id,
+        *args,
     )
+    redactor = (yield from redactor_of_execution(tenant, execution_no)) if rows else None
+    return rows if redactor is None else [_redacted(row, redactor) for row in rows]
+
+
+def redactor_of_execution(tenant: Tenant, execution_no: int) -> Transaction[Redactor | None]:
+    """What its flow, as it was submitted, and its project, as it is now, want redacted; None: nothing."""
+    rows = yield (
+        "select e.options, p.settings from executions e left join projects p on p.id = e.project_id"
+        " where e.no = $1 and e.project_id = $2",
+        execution_no,
+        tenant.project_id,
+    )
+    texts = [text for row in rows for text in (row["options"], row["settings"]) if text is not None]
+    return redactor_of(*(msgspec.json.decode(text, type=_Redacting).redact for text in texts))
+
+
+class _Redacting(msgspec.Struct):
+    """What options and settings have in common."""
+
+    redact: Redaction | None = None
+
+
+def _redacted(row: Any, redactor: Redactor) -> dict[str, Any]:
+    shown = {column: row[column] for column in row.keys()}  # noqa: SIM118 - a row iterates over its values
+    return {**shown, **{column: redactor.text(row[column]) for column in _SHOWN_TEXTS}}

@@ -38,7 +38,7 @@ async def payload_of(executions: ExecutionService, row: Any) -> str:
         **msgspec.json.decode(row["body"]),
         "links": {"self": here, **{part: f"{here}/{part}" for part in _LINKED}},
     }
-    data |= await _more(executions, tenant, row)
+    data |= await _more(executions, tenant, row, data["error"])
     return message(f"execution.{row['status']}", row["at"], data)
 
 
@@ -47,15 +47,22 @@ def message(event: str, at_ms: int, data: Any) -> str:
     return _encode({"type": event, "timestamp": iso(at_ms), "data": data}).decode()
 
 
-async def _more(executions: ExecutionService, tenant: Tenant, row: Any) -> dict[str, Any]:
-    """Results where they are small; of a paused one its counters. Nothing when it has gone on or is gone."""
+async def _more(executions: ExecutionService, tenant: Tenant, row: Any, error: Any) -> dict[str, Any]:
+    """Results where they are small, and the error, as they may be shown; of a paused one its counters.
+
+    Nothing of one that is gone, and no results of one that has gone on.
+    """
     try:
         execution, progress = await executions.progress(tenant, row["execution_id"])
         if row["status"] == Status.PAUSED:
             return {"counts": progress["counts"], "usage": progress["usage"]}
+        redactor = await executions.redactor(execution)
+        more = {} if redactor is None else {"error": redactor.value(error)}
         if row["status"] != Status.COMPLETED or execution.seq != row["seq"]:
-            return {}
+            return more
         results = await results_of(executions, tenant, execution).inline(MAX_RESULTS_BYTES)
     except (NotFound, Conflict):
         return {}
-    return {} if results is None else {"results": results}
+    if results is None:
+        return more
+    return {**more, "results": results if redactor is None else redactor.value(msgspec.json.decode(results))}

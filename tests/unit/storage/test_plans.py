@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.executions.model import ExecutionFilter, ItemStatus, Status
-from penstock.storage import execution_pages, executions, items, steps, timings, waiting
+from penstock.storage import execution_pages, executions, items, retention, steps, timings, waiting
 from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Many
@@ -27,9 +27,7 @@ OF_ONE_ITEM = {
     "items.outputs": lambda: items.outputs(TENANT, 1, PATH, 500),
     "items.elements": lambda: items.elements(1, f"{PATH}.{PATH}", f"{PATH}.{PATH}"),
     "steps.of_item": lambda: steps.of_item(1, PATH),
-    "steps.log_page of an item": lambda: steps.log_page(
-        TENANT, 1, after=0, limit=9, node=None, path=PATH, failed_only=False
-    ),
+    "steps.log_page of an item": lambda: steps.log_page(TENANT, 1, after=0, limit=9, path=PATH),
     "timings.of_items": lambda: timings.of_items(TENANT, 1, [PATH, PATH]),
 }
 OF_THE_FEW = {
@@ -43,8 +41,21 @@ OF_THE_FEW = {
     "items.drop_unfinished": (lambda: items.drop_unfinished(1), "items_unusual"),
     "items.first_failed": (lambda: items.first_failed(1, 1), "items_unusual"),
     "items.paths_with": (lambda: items.paths_with(1, "failed", "", 500), "items_unusual"),
+    "steps.log_page of warnings": (
+        lambda: steps.log_page(TENANT, 1, after=0, limit=9, level="warn"),
+        "steps_notable",
+    ),
+    "steps.log_page of a node": (
+        lambda: steps.log_page(TENANT, 1, after=0, limit=9, node="ask"),
+        "steps_by_node (execution_no=? AND node=? AND no>?)",
+    ),
+    "retention.disown_expired": (
+        lambda: retention.disown_expired("p", "flow", 1, 50),
+        "executions_by_kind (project_id=? AND kind=? AND id<?)",
+    ),
+    "retention.disowned": (lambda: retention.disowned(50), "executions_by_kind (project_id=?)"),
     "steps.log_page of errors": (
-        lambda: steps.log_page(TENANT, 1, after=0, limit=9, node=None, path=None, failed_only=True),
+        lambda: steps.log_page(TENANT, 1, after=0, limit=9, level="error"),
         "steps_notable",
     ),
 }

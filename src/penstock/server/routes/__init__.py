@@ -17,6 +17,7 @@ from penstock.server.routes import (
     limits,
     models,
     prompts,
+    redaction,
     retention,
     runs,
     schedules,
@@ -40,6 +41,7 @@ _MODULES = (
     keys,
     jobs,
     limits,
+    redaction,
     retention,
     webhooks,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -22,6 +22,7 @@ from penstock.server.execution_answers import entity_tag, item_bodies, links, lo
 from penstock.server.execution_schemas import SCHEMAS as ANSWERS
 from penstock.server.execution_schemas import Item, LogLine, Progress
 from penstock.server.waiting import ServerStopping, wait_for_end
+from penstock.storage.steps import LogLevel
 
 router = APIRouter()
 Reads = Annotated[Call, needs("executions:read")]
@@ -121,19 +122,22 @@ async def get_results(call: Reads, execution_id: ExecutionId) -> Response:
 async def list_logs(
     call: Reads,
     execution_id: ExecutionId,
-    level: Annotated[Literal["info", "error"], Query(description="`error`: only what failed.")] = "info",
+    level: Annotated[LogLevel, Query(description="This level and above.")] = "info",
     node: Annotated[str | None, Query(max_length=300)] = None,
     item: Annotated[str | None, Query(max_length=300, description="An item's path, such as 3 or 3.7.")] = None,
     after: Annotated[int, Query(ge=0, le=2**62, description="`seq` of the last line seen.")] = 0,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """What each node did for each item, in the order it was recorded, with timing, tokens and cost."""
+    """What each node did for each item, in the order it was recorded, with timing, tokens and cost.
+
+    `error`: it failed, and its item with it. `warn`: it took several attempts, was cut off, or the item went on.
+    """
     if cursor is not None:
         if not cursor.isdecimal() or len(cursor) > 18:
             raise Invalid("cursor_invalid", "This cursor was not made here; take nextCursor of the page before.")
         after = int(cursor)
-    wanted = LogFilter(after=after, limit=limit + 1, node=node, path=item, failed_only=level == "error")
+    wanted = LogFilter(after=after, limit=limit + 1, node=node, path=item, level=level)
     _, rows = await call.engine.executions.logs(call.tenant, execution_id, wanted)
     following = str(rows[limit - 1]["no"]) if len(rows) > limit else None
     return page([log_line(row) for row in rows[:limit]], following)
