@@ -21,6 +21,7 @@ from penstock.executions.journal import Journal, LeaseLost
 from penstock.executions.limits import Window
 from penstock.executions.line import Line
 from penstock.executions.model import ErrorInfo, Execution, Status
+from penstock.executions.noting import Notes
 from penstock.executions.patience import RETRY_SECONDS, patiently
 from penstock.executions.runner import Host, Run, StopReason
 from penstock.executions.signals import Signals
@@ -88,6 +89,7 @@ class Dispatcher:
     _orphans: bool = True
     """Executions that an earlier process left running may be waiting for a place; they come before any other."""
     _look_at: float = 0.0
+    _notes: Notes = field(default_factory=Notes)
     _loop_task: asyncio.Task[None] | None = None
     _stopping: bool = False
 
@@ -293,6 +295,7 @@ class Dispatcher:
             await self._fill(line)
         if due:
             self._look_at = time.monotonic() + LOOK_SECONDS
+        await self._notes.write(self.store, [slot.run for slot in self._slots.values() if slot.run is not None])
 
     async def _adopt(self) -> None:
         """Take up what was running elsewhere, before anything that has not begun, whatever its project may have."""

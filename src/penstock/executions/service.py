@@ -15,6 +15,7 @@ from penstock.clock import iso, now_ms
 from penstock.errors import Conflict, Invalid, LimitReached, NotFound, Unprocessable
 from penstock.executions import paths
 from penstock.executions.dispatch import Dispatcher
+from penstock.executions.elsewhere import Elsewhere
 from penstock.executions.ending import Ending, conclude
 from penstock.executions.model import (
     Execution,
@@ -31,7 +32,6 @@ from penstock.executions.progress import (
     ended_snapshot,
     live_snapshot,
     progress_body,
-    waiting_snapshot,
 )
 from penstock.executions.runner import ASKED_FOR
 from penstock.executions.standing import Standing, Standings
@@ -76,6 +76,7 @@ class ExecutionService:
         self._dispatcher = dispatcher
         self._signals = dispatcher.signals
         self._standings = Standings(store, dispatcher, max_queued)
+        self._elsewhere = Elsewhere(store)
         self._starting: set[asyncio.Task[Submitted]] = set()
 
     # Starting
@@ -200,15 +201,7 @@ class ExecutionService:
         run = self._dispatcher.run_of(execution.no)
         if run is not None:
             return live_snapshot(execution, run.tally, run.ledger, run.job.steps_per_item, now_ms())
-
-        def sums() -> Transaction[Snapshot]:
-            recorded = yield from item_rows.counts(execution.no)
-            recorded.pop("pending", None)
-            nested = yield from item_rows.nested(execution.no)
-            usage = yield from step_rows.usage(execution.no)
-            return waiting_snapshot(execution, recorded, nested, usage)
-
-        return await self._store.read(sums())
+        return await self._elsewhere.snapshot(execution)
 
     async def standing(self, execution: Execution) -> Standing | None:
         """Where it stands in the queue; None when it does not wait to start."""

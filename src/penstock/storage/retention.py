@@ -43,7 +43,7 @@ delete from schedule_firings where no in (
 returning no
 """
 
-_PARTS = (("items", "path"), ("steps", "no"), ("events", "seq"), ("suspects", "path"))
+_PARTS = (("items", "path"), ("steps", "no"), ("events", "seq"), ("suspects", "path"), ("tallies", "lease_number"))
 
 
 def projects(after: str, limit: int) -> Transaction[list[Any]]:
