@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from penstock.errors import Conflict, FieldError, Invalid, NotFound
+from penstock.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 from penstock.executions.model import Submitted
 from penstock.executions.service import ExecutionService
 from penstock.flows.library import FlowLibrary
@@ -17,6 +17,7 @@ from penstock.ids import new_id
 from penstock.schedules.cron import timetable
 from penstock.storage import firings as firing_rows
 from penstock.storage import schedules as rows
+from penstock.storage.executions import dumps
 from penstock.storage.firings import FiringRecord
 from penstock.storage.schedules import Missed, Overlap, ScheduleRecord
 from penstock.storage.store import Store, Transaction
@@ -26,6 +27,8 @@ MAX_SCHEDULES = 10_000
 """In one project."""
 MAX_NAME_LENGTH = 200
 MAX_CATCH_UP_SECONDS = 7 * 86400
+MAX_RUN_BYTES = 256 * 1024
+"""Of what a schedule runs, as JSON: it is read at each due time, and shown in lists."""
 _TRIES = 20
 
 
@@ -128,6 +131,7 @@ class Schedules:
             catch_up_seconds=current.catch_up_seconds if wanted.catch_up_seconds is None else wanted.catch_up_seconds,
         )
         if wanted.run is not None or wanted.flow is not None:
+            _check_size(changed.run)
             # What the flow would refuse at three in the morning is refused now.
             request = RunWork.model_validate(changed.run).request()
             await self._flows.submission(changed.tenant, changed.flow_id, request)
@@ -205,6 +209,15 @@ def _next_due(cron: str, timezone: str, after: int) -> int:
     if following is None:
         raise Invalid("cron_invalid", f"{cron!r} does not come within fifty years.", errors=(FieldError("cron", cron),))
     return following
+
+
+def _check_size(run: JsonObject) -> None:
+    size = len(dumps(run).encode())
+    if size > MAX_RUN_BYTES:
+        raise TooLarge(
+            "run_too_large",
+            f"`run` has {size:,} bytes; a schedule keeps at most {MAX_RUN_BYTES:,}. Put the inputs into a data set.",
+        )
 
 
 def _checked_name(name: str) -> str:

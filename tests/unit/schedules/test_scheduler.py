@@ -15,7 +15,7 @@ import pytest
 
 from penstock.accounts.keys import Accounts
 from penstock.engine import Engine
-from penstock.errors import Conflict, Invalid, NotFound
+from penstock.errors import Conflict, Invalid, NotFound, TooLarge
 from penstock.executions.model import ExecutionFilter
 from penstock.schedules.scheduler import MAX_QUEUED, Scheduler
 from penstock.schedules.service import ScheduleChange, Schedules
@@ -358,3 +358,17 @@ async def test_a_thousand_due_at_once_leave_the_loop_free(bench: Bench) -> None:
     counting.cancel()
     assert len(await bench.executions()) == 1000
     assert turns > 1000
+
+
+async def test_a_new_due_time_does_not_overtake_one_that_waits(bench: Bench) -> None:
+    await bench.add(overlap="queue")
+    await bench.at(NOON)
+    await bench.at(NOON + MINUTE)
+    await bench.end((await bench.firings())[0])
+    await bench.at(NOON + 2 * MINUTE)
+    assert await bench.outcomes() == ["started", "started", "queued"]
+
+
+async def test_very_many_inputs_belong_into_a_data_set(bench: Bench) -> None:
+    with pytest.raises(TooLarge, match="data set"):
+        await bench.add(run={"inputs": [{"day": "Monday" * 100}] * 1000})

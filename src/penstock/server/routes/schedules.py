@@ -133,7 +133,9 @@ SCHEMAS = (ScheduleBody, SchedulePatch, PreviewBody, Schedule, Firing, FiringRea
 
 @router.post(
     "/schedules",
-    **doc("Make a schedule", status=201, body=ref(ScheduleBody), returns=ref(Schedule), problems=(400, 404, 409, 422)),
+    **doc(
+        "Make a schedule", status=201, body=ref(ScheduleBody), returns=ref(Schedule), problems=(400, 404, 409, 413, 422)
+    ),
 )
 async def create_schedule(call: Writes) -> Response:
     """Its first due time is the next one from now. What it runs is checked as if it ran now."""
@@ -170,7 +172,7 @@ async def get_schedule(call: Reads, schedule: Name) -> Response:
 
 @router.patch(
     "/schedules/{schedule}",
-    **doc("Change a schedule", body=ref(SchedulePatch), returns=ref(Schedule), problems=(400, 404, 409, 422)),
+    **doc("Change a schedule", body=ref(SchedulePatch), returns=ref(Schedule), problems=(400, 404, 409, 413, 422)),
 )
 async def update_schedule(call: Writes, schedule: Name) -> Response:
     """Only what is sent. `enabled: false` stops it; what passes until it is enabled again is not missed."""
