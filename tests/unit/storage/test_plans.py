@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.executions.model import ExecutionFilter, ItemStatus, Status
-from penstock.storage import execution_pages, executions, items, retention, steps, timings, waiting
+from penstock.storage import execution_pages, executions, firings, items, retention, schedules, steps, timings, waiting
 from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Many
@@ -38,6 +38,10 @@ OF_THE_FEW = {
     "waiting.counts": (lambda: waiting.counts("batch"), "COVERING INDEX executions_waiting"),
     "executions.to_stop": (lambda: executions.to_stop("me"), "executions_to_stop"),
     "executions.overdue": (lambda: executions.overdue(1, 100), "executions_by_deadline"),
+    "schedules.due": (lambda: schedules.due(1, 100), "schedules_due"),
+    "firings.undecided": (lambda: firings.undecided(0, 100), "schedule_firings_open"),
+    "firings.next_in_turn": (lambda: firings.next_in_turn(100), "schedule_firings_queued"),
+    "firings.page": (lambda: firings.page(TENANT, "s", 9, 100), "schedule_firings_by_due"),
     "items.drop_unfinished": (lambda: items.drop_unfinished(1), "items_unusual"),
     "items.first_failed": (lambda: items.first_failed(1, 1), "items_unusual"),
     "items.paths_with": (lambda: items.paths_with(1, "failed", "", 500), "items_unusual"),
