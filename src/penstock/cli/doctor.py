@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -81,11 +82,15 @@ async def _server(url: str) -> dict[str, Any]:
 
 
 async def _folder(data: Path | None) -> dict[str, Any]:
-    """The store in the data folder, opened and closed again, and the models that can be used from here."""
+    """The store in the data folder, read through and opened, and the models that can be used from here."""
     from penstock.errors import Problem
+    from penstock.storage.checks import examine
 
-    folder = str(settings_at(data).data_dir)
+    settings = settings_at(data)
+    folder = str(settings.data_dir)
     try:
+        if settings.database_path.is_file():
+            await asyncio.to_thread(examine, settings.database_path, thorough=False)
         async with embedded_app(data, worker=False) as app:
             catalog = app.state.running.engine.catalog
             providers = {one.name: one.reason if one.usable else f"no: {one.reason}" for one in catalog.describe()}

@@ -73,11 +73,9 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 def damaged(path: Path, fault: str) -> Unavailable:
     """The problem of a file that cannot be trusted any more."""
-    detail = (
-        f"{path} is not a healthy Penstock store ({fault}). Stop Penstock, keep the file for later, and bring back a"
-        " backup: penstock restore FILE --force."
-    )
-    return Unavailable("store_damaged", detail)
+    # What to do comes first: the fault may be long, and is cut off where there is little room.
+    todo = "Stop Penstock and bring back a backup: penstock restore FILE --force."
+    return Unavailable("store_damaged", f"{todo} {path} is not a healthy Penstock store: {fault}")
 
 
 def _version(database: sqlite3.Connection, path: Path) -> int:

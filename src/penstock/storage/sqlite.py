@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from penstock.errors import Unavailable
+from penstock.storage.checks import damaged
 from penstock.storage.store import Many, Transaction, UniqueViolation
 
 T = TypeVar("T")
@@ -260,5 +261,5 @@ def _unavailable(path: Path, error: sqlite3.Error) -> Unavailable:
     if "unable to open" in text:
         return Unavailable("store_unreachable", f"{path} cannot be opened. Check that its folder exists and is yours.")
     if "not a database" in text or "malformed" in text:
-        return Unavailable("store_damaged", f"{path} is not a healthy Penstock store ({text}). Restore a backup.")
+        return damaged(path, text)
     return Unavailable("store_error", f"The store at {path} failed: {text}")
