@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.secrets import SecretVault, load_master_key
-from penstock.clock import now_ms
+from penstock.clock import wall_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.executions.dispatch import Dispatcher
@@ -80,9 +80,9 @@ class Engine:
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
         self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget)
-        self.scheduler = Scheduler(self.store, self.flows, self.executions, now_ms)
+        self.scheduler = Scheduler(self.store, self.flows, self.executions, wall_ms)
         self.schedules = Schedules(
-            self.store, self.library, self.flows, self.executions, now=now_ms, changed=self.scheduler.look_soon
+            self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
         )
 
     @property
