@@ -27,7 +27,7 @@ order by next_attempt_at limit $2
 _RECORD = """
 update webhook_deliveries
 set status = $2, reason = $3, attempts = attempts + 1, step = step + 1, next_attempt_at = $4, last_status = $5,
-    last_error = $6, finished_at = $7
+    last_error = $6, finished_at = $7, url = $8, host = $9
 where id = $1
 returning attempts
 """
@@ -104,9 +104,13 @@ def due(now: int, full_hosts: Sequence[str], limit: int) -> Transaction[list[Any
 
 
 def to_send(delivery_id: str) -> Transaction[Any | None]:
-    """A pending delivery with the state of its endpoint: `endpoint_exists`, `endpoint_disabled_at`."""
+    """A pending delivery with the state of its endpoint: `endpoint_exists`, `endpoint_disabled_at`.
+
+    `target` is where it goes now: the URL of the endpoint may have been corrected since.
+    """
     rows = yield (
-        "select d.*, e.id as endpoint_exists, e.disabled_at as endpoint_disabled_at from webhook_deliveries d"
+        "select d.*, coalesce(e.url, d.url) as target, e.id as endpoint_exists,"
+        " e.disabled_at as endpoint_disabled_at from webhook_deliveries d"
         " left join webhook_endpoints e on e.id = d.endpoint_id and e.project_id = d.project_id"
         " where d.id = $1 and d.status = 'pending'",
         delivery_id,
@@ -114,8 +118,8 @@ def to_send(delivery_id: str) -> Transaction[Any | None]:
     return rows[0] if rows else None
 
 
-def record(delivery_id: str, attempt: Attempt, standing: Standing) -> Transaction[None]:
-    """Keep an attempt and what it makes of the delivery."""
+def record(delivery_id: str, attempt: Attempt, standing: Standing, *, url: str, host: str) -> Transaction[None]:
+    """Keep an attempt at a URL and what it makes of the delivery."""
     over = attempt.started_at + attempt.duration_ms if standing.status != "pending" else None
     rows = yield (
         _RECORD,
@@ -126,6 +130,8 @@ def record(delivery_id: str, attempt: Attempt, standing: Standing) -> Transactio
         attempt.status,
         attempt.error,
         over,
+        url,
+        host,
     )
     if not rows:
         return

@@ -34,9 +34,17 @@ async def announce_waiting(store: Store, executions: ExecutionService) -> bool:
     A row is taken away in the transaction that writes its deliveries, so none is lost and none is made twice.
     """
     rows = await store.read(outbox.waiting(AT_ONCE))
-    payloads = await asyncio.gather(*(payload_of(executions, row) for row in rows))
-    await asyncio.gather(*(store.write(_deliver(*pair)) for pair in zip(rows, payloads, strict=True)))
+    # One that cannot be announced is heard of when the others have been.
+    announced = await asyncio.gather(*(_announce(store, executions, row) for row in rows), return_exceptions=True)
+    for failure in announced:
+        if failure is not None:
+            raise failure
     return len(rows) == AT_ONCE
+
+
+async def _announce(store: Store, executions: ExecutionService, row: Any) -> None:
+    body = await payload_of(executions, row)
+    await store.write(_deliver(row, body))
 
 
 def _deliver(row: Any, body: str) -> Transaction[None]:

@@ -24,6 +24,7 @@ from penstock.webhooks.announcing import announce_waiting
 from penstock.webhooks.policy import DeliveryPolicy, standing_after
 from penstock.webhooks.sending import Message, Sent, send
 from penstock.webhooks.signing import SigningSecrets
+from penstock.webhooks.urls import host_of
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ class WebhookDispatcher:
             if error.code != "secret_unreadable":
                 raise
             return Sent(Attempt(now_ms(), 0, error_code=error.code, error=error.detail))
-        message = Message(row["id"], row["url"], row["body"], secrets)
+        message = Message(row["id"], row["target"], row["body"], secrets)
         return await send(self._http, message, self._policy.timeout_seconds)
 
 
@@ -168,6 +169,7 @@ def _obstacle(row: Any) -> str | None:
 
 
 def _recorded(row: Any, attempt: Attempt, standing: Standing) -> Transaction[None]:
-    yield from deliveries.record(row["id"], attempt, standing)
+    url = row["target"]
+    yield from deliveries.record(row["id"], attempt, standing, url=url, host=host_of(url))
     if standing.reason == "gone" and row["endpoint_id"] is not None:
         yield from webhooks.disable_endpoint(row["project_id"], row["endpoint_id"], "gone")

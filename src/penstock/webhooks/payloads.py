@@ -8,7 +8,7 @@ import msgspec
 
 from penstock.clock import iso
 from penstock.errors import Conflict, NotFound
-from penstock.executions.model import Status
+from penstock.executions.model import Execution, Status
 from penstock.executions.results import results_of
 from penstock.executions.service import ExecutionService
 from penstock.types import Tenant
@@ -48,21 +48,31 @@ def message(event: str, at_ms: int, data: Any) -> str:
 
 
 async def _more(executions: ExecutionService, tenant: Tenant, row: Any, error: Any) -> dict[str, Any]:
-    """Results where they are small, and the error, as they may be shown; of a paused one its counters.
-
-    Nothing of one that is gone, and no results of one that has gone on.
-    """
+    """Results where they are small, and the error, as they may be shown; of a paused one its counters."""
+    execution_id: str = row["execution_id"]
     try:
-        execution, progress = await executions.progress(tenant, row["execution_id"])
-        if row["status"] == Status.PAUSED:
-            return {"counts": progress["counts"], "usage": progress["usage"]}
-        redactor = await executions.redactor(execution)
-        more = {} if redactor is None else {"error": redactor.value(error)}
-        if row["status"] != Status.COMPLETED or execution.seq != row["seq"]:
-            return more
-        results = await results_of(executions, tenant, execution).inline(MAX_RESULTS_BYTES)
-    except (NotFound, Conflict):
-        return {}
+        execution, progress = await executions.progress(tenant, execution_id)
+    except NotFound:
+        # What may be shown of its error was kept with it; the code says nothing of anybody's data.
+        return {"error": error and {"code": error["code"], "message": "The execution has been deleted since."}}
+    if row["status"] == Status.PAUSED:
+        return {"counts": progress["counts"], "usage": progress["usage"]}
+    redactor = await executions.redactor(execution)
+    more = {} if redactor is None else {"error": redactor.value(error)}
+    results = await _results(executions, execution, row)
     if results is None:
         return more
     return {**more, "results": results if redactor is None else redactor.value(msgspec.json.decode(results))}
+
+
+async def _results(executions: ExecutionService, execution: Execution, row: Any) -> msgspec.Raw | None:
+    """Of one that is completed, where they are small; None also when it has gone on or is gone."""
+    if row["status"] != Status.COMPLETED:
+        return None
+    try:
+        results = await results_of(executions, execution.tenant, execution).inline(MAX_RESULTS_BYTES)
+        # Looked at last: what a retry was changing meanwhile is not told as the results of this end.
+        now = await executions.get(execution.tenant, execution.id)
+    except (NotFound, Conflict):
+        return None
+    return results if now.seq == row["seq"] else None

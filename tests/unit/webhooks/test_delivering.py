@@ -158,7 +158,7 @@ async def test_what_is_announced_late_tells_what_was_then(tmp_path: Path, receiv
     async with open_told(tmp_path, start=False) as told:
 
         async def fail(item: ItemRun) -> Any:
-            return await told.core.step(item, "try", lambda _: refuse("at first"))
+            return await told.core.step(item, "try", lambda _: refuse("at first") if item.input == 1 else {})
 
         execution = await told.run(fail, webhook_url=receiver.url)
         told.core.work = _nothing
@@ -167,9 +167,28 @@ async def test_what_is_announced_late_tells_what_was_then(tmp_path: Path, receiv
         told.webhooks.dispatcher.start()
         await told.over(2)
     said = sorted((json.loads(got.body) for got in receiver.received), key=lambda one: one["data"]["seq"])
-    assert [one["type"] for one in said] == ["execution.failed", "execution.completed"]
-    assert said[0]["data"]["counts"]["failed"] == 2
-    assert "results" not in said[0]["data"]
+    assert [one["type"] for one in said] == ["execution.completed"] * 2
+    assert [one["data"]["counts"]["failed"] for one in said] == [1, 0]
+    assert "results" not in said[0]["data"], "they are not those of this end any more"
+    assert said[1]["data"]["results"] == [None, {}]
+
+
+async def test_an_execution_that_was_deleted_meanwhile_is_told_of_without_its_words(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    async with open_told(tmp_path, start=False) as told:
+
+        async def fail(item: ItemRun) -> Any:
+            return await told.core.step(item, "try", lambda _: refuse("card 4711"))
+
+        execution = await told.run(fail, webhook_url=receiver.url)
+        await told.core.service.delete(TENANT, execution.id)
+        told.webhooks.dispatcher.start()
+        await told.over()
+    said = json.loads(receiver.received[0].body)
+    assert (said["type"], said["data"]["executionId"]) == ("execution.failed", execution.id)
+    assert said["data"]["error"]["code"] == "refused"
+    assert b"4711" not in receiver.received[0].body
 
 
 async def _nothing(item: ItemRun) -> Any:
@@ -341,6 +360,20 @@ async def test_an_endpoint_that_is_back_gets_all_it_missed(told: Told, receiver:
     assert len({got.id for got in receiver.received}) == 2
     assert len(another.received) == 2
     assert await told.webhooks.deliveries.replay_failed(TENANT, endpoint_id, 0) == 0
+
+
+async def test_what_was_sent_to_a_wrong_url_goes_to_the_corrected_one(
+    told: Told, receiver: Receiver, another: Receiver
+) -> None:
+    endpoint_id, _ = await told.endpoint(receiver.url)
+    receiver.answers.extend([404] * 3)
+    await told.run()
+    (delivery,) = await told.over()
+    await told.webhooks.endpoints.update(TENANT, endpoint_id, EndpointChange(url=another.url))
+    await told.webhooks.deliveries.replay(TENANT, delivery["id"])
+    (again,) = await told.over()
+    assert [got.id for got in another.received] == [delivery["id"]]
+    assert (again["status"], again["url"]) == ("delivered", another.url)
 
 
 async def test_what_waits_for_an_endpoint_that_is_gone_is_given_up(tmp_path: Path, receiver: Receiver) -> None:

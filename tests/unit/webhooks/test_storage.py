@@ -59,7 +59,8 @@ async def test_what_is_over_goes_in_pieces_with_its_attempts_and_what_waits_stay
     await write(store, deliveries.insert([delivery(n) for n in range(5)], 1))
     for number in range(4):
         attempt = Attempt(100 + number, 5, 200)
-        await store.write(deliveries.record(delivery(number).id, attempt, Standing("delivered")))
+        delivered = Standing("delivered")
+        await store.write(deliveries.record(delivery(number).id, attempt, delivered, url="http://x/", host="x"))
     assert await store.write(deliveries.delete_some(107, 2))
     assert not await store.write(deliveries.delete_some(107, 2))
     left = await store.read(rows_of("select id, status from webhook_deliveries order by id"))
