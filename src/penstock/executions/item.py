@@ -361,8 +361,8 @@ class ItemRun:
         It starts with a place in the window and gives it back.
         """
         tally = self._run.tally
-        tally.running += 1
         started = now_ms()
+        tally.begin(self.path, started)
         try:
             if self._run.resumed:
                 await self._load_recorded()
@@ -377,7 +377,7 @@ class ItemRun:
             self._run.lose()
             return None
         finally:
-            tally.running -= 1
+            tally.end(self.path)
             self.leave_place()
             # Finished work of an item that is not: it is paid for, so the next run of the item finds it.
             for record in self._unwritten:

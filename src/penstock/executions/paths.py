@@ -35,6 +35,11 @@ def ordinal_of(path: str) -> int:
     return int(path[:WIDTH])
 
 
+def is_element(path: str) -> bool:
+    """Whether a stored path is of an element that a splitter made."""
+    return len(path) > WIDTH
+
+
 def parents(path: str) -> list[str]:
     """The stored paths above this one, nearest first."""
     parts = path.split(".")

@@ -6,21 +6,19 @@ rows are summed again in the transaction that ends the execution.
 
 from __future__ import annotations
 
-import math
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.clock import iso
 from penstock.executions.budget import Ledger
+from penstock.executions.estimate import Pace
 from penstock.executions.journal import ItemRecord, StepRecord
 from penstock.executions.model import Budget, Counts, Execution, Status
+from penstock.executions.paths import is_element
 from penstock.models.usage import NOTHING, Amounts, Usage, ecu_from_micros, usd_from_nanos
 from penstock.storage.items import counts_of
 from penstock.types import JsonObject
-
-RATE_WINDOW = 200
-_Z90 = 1.2816  # 90th percentile of the standard normal distribution
 
 
 @dataclass(slots=True)
@@ -37,7 +35,11 @@ class Tally:
     seq: int = 0
     steps_done: int = 0
     nodes: Counter[str] = field(default_factory=Counter)
-    finish_times: deque[int] = field(default_factory=lambda: deque(maxlen=RATE_WINDOW))
+    elements_done: int = 0
+    started: dict[str, int] = field(default_factory=dict)
+    """When each item that is under way was begun."""
+    items_pace: Pace = field(default_factory=Pace)
+    elements_pace: Pace = field(default_factory=Pace)
 
     @property
     def total(self) -> int:
@@ -51,7 +53,11 @@ class Tally:
             self.usage.add(step.usage)
         for item in items:
             self.recorded[item.status] += 1
-            self.finish_times.append(item.finished_at)
+            if is_element(item.path):
+                self.elements_done += 1
+                self.elements_pace.finished(item.finished_at - item.started_at)
+            else:
+                self.items_pace.finished(item.finished_at - item.started_at)
 
     def counts(self) -> Counts:
         return counts_of(self.recorded, total=self.total, running=self.running, ended=False)
@@ -68,20 +74,29 @@ class Tally:
         if self.nodes[node] <= 0:
             del self.nodes[node]
 
-    def eta_seconds(self, now: int) -> tuple[float, float] | None:
-        """Median and 90th percentile of the time left, from the rate of the last finished items.
+    def begin(self, path: str, started_at: int) -> None:
+        """An item is under way."""
+        self.running += 1
+        self.started[path] = started_at
 
-        The interval treats finishes as a Poisson process whose rate is itself estimated from k of them: the relative
-        deviation is sqrt(1/k + 1/remaining). None until two items are done or when nothing is left.
+    def end(self, path: str) -> None:
+        """It is no more."""
+        self.running -= 1
+        del self.started[path]
+
+    def eta_seconds(self, now: int) -> tuple[float, float] | None:
+        """Median and 90th percentile of the time left; None while too little is known, or when nothing is left.
+
+        What is counted are the top-level items, whatever splitters make of them; or the elements, where so few items
+        are split into so many that none has been finished yet.
         """
-        k = len(self.finish_times)
-        remaining = self.total - self.counts().processed
-        if k < 2 or remaining <= 0:
-            return None
-        span_ms = max(1, now - self.finish_times[0])
-        median = remaining * span_ms / k / 1000
-        spread = _Z90 * math.sqrt(1 / k + 1 / remaining)
-        return median, median * (1 + spread)
+        processed = self.counts().processed
+        left, pace, elements = self.planned - (processed - self.elements_done), self.items_pace, False
+        if len(pace.durations) < 2 and self.nested:
+            left, pace, elements = self.nested - self.elements_done, self.elements_pace, True
+        ages = [max(0, now - at) for path, at in self.started.items() if is_element(path) == elements]
+        estimate = pace.left_ms(max(0, left - len(ages)), ages)
+        return None if estimate is None else (estimate[0] / 1000, estimate[1] / 1000)
 
 
 def summary_of(recorded: dict[str, int], usage: Usage, total: int) -> JsonObject:

@@ -22,7 +22,7 @@ from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions import paths
 from penstock.executions.budget import BudgetMeter, Ledger, StepMeter
 from penstock.executions.calls import Calls
-from penstock.executions.ending import Ending, Sums, conclude, sums_of
+from penstock.executions.ending import Ending, Sums, cancel_unfinished, conclude, sums_of
 from penstock.executions.flights import Flights
 from penstock.executions.item import ItemRun, Outcome, Stopping, outcome_of
 from penstock.executions.job import Job
@@ -31,6 +31,7 @@ from penstock.executions.limits import Window
 from penstock.executions.model import ErrorInfo, Execution, ItemStatus, Planned, Reason, Status
 from penstock.executions.patience import patiently
 from penstock.executions.progress import Tally
+from penstock.executions.reopening import reopen_rest
 from penstock.executions.signals import Signals
 from penstock.failpoints import reached
 from penstock.models.usage import usd_from_nanos
@@ -248,16 +249,20 @@ class Run:
         if dropped is None:
             raise LeaseLost
         self.tally.nested -= len(dropped)
-        self.tally.recorded.subtract(status for status in dropped if status != ItemStatus.PENDING)
+        done = [status for status in dropped if status != ItemStatus.PENDING]
+        self.tally.recorded.subtract(done)
+        self.tally.elements_done -= len(done)
 
     # Planning
 
     async def _seed(self) -> None:
         await self.flights.refresh(self._store, self.execution.no)
+        await reopen_rest(self._store, self.execution, lambda: self.stopping is not None)
         sums = await self._store.read(sums_of(self.execution.no))
         recorded = {status: n for status, n in sums.recorded.items() if status != ItemStatus.PENDING}
         self.tally.recorded.update(recorded)
         self.tally.nested, self.tally.usage = sums.nested, sums.usage
+        self.tally.elements_done = min(sums.nested, sum(recorded.values()))
         if self.ledger is not None:
             self.ledger.spent = sums.usage.amounts
 
@@ -373,6 +378,8 @@ class Run:
                 return None
             # Somebody asked for its end while it drained; a lease that was lost shows in what follows.
             reason = StopReason.CANCEL
+        if reason is not None and self.tally.total >= MANY_ITEMS:
+            await cancel_unfinished(self._store, self.execution)
         ending = Ending(
             status=self._status(reason),
             total=self.tally.total,

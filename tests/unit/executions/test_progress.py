@@ -29,27 +29,59 @@ def test_counts_add_up_to_the_total(recorded: dict[str, int], total: int, runnin
         assert counts.pending == counts.running == 0
 
 
-def finished(*moments: int, total: int) -> Tally:
+def running(total: int, durations: list[int], ages: list[int], now: int = 10**6) -> Tally:
+    """A run with finished items of these durations, and items under way since so long."""
     tally = Tally(planned=total)
-    tally.committed([], [ItemRecord("0", "succeeded", None, None, None, 0, moment) for moment in moments], 9)
+    records = [ItemRecord(f"{n:09d}", "succeeded", None, None, None, now - ms, now) for n, ms in enumerate(durations)]
+    tally.committed([], records, 9)
+    for n, age in enumerate(ages, len(durations)):
+        tally.begin(f"{n:09d}", now - age)
     return tally
 
 
 def test_an_estimate_needs_two_finished_items_and_something_left() -> None:
-    assert finished(1000, total=10).eta_seconds(2000) is None
-    assert finished(1000, 2000, total=2).eta_seconds(2000) is None
+    assert running(10, [100], [5]).eta_seconds(10**6) is None
+    assert running(2, [100, 100], []).eta_seconds(10**6) is None
+    assert running(100, [100, 100], [100] * 50).eta_seconds(10**6) is None, "nearly all take longer than any known"
     assert Tally(planned=5).eta_seconds(0) is None
 
 
-def test_an_estimate_follows_the_rate_and_has_a_wider_bound() -> None:
-    median, bound = finished(*range(0, 10_000, 100), total=200).eta_seconds(10_000) or (0, 0)
-    assert median == pytest.approx(10)
+def test_an_estimate_follows_the_pace_and_has_a_wider_bound() -> None:
+    # 200 items of 100 ms, ten at a time: 100 are done, ten are half done, 90 wait.
+    median, bound = running(200, [100] * 100, [50] * 10).eta_seconds(10**6) or (0, 0)
+    assert median == pytest.approx(1.0, rel=0.1)
     assert median < bound < 2 * median
 
 
-@given(st.lists(st.integers(0, 10**6), min_size=2, max_size=20), st.integers(0, 10**6))
-def test_a_clock_that_jumps_back_gives_no_negative_estimate(moments: list[int], now: int) -> None:
-    median, bound = finished(*moments, total=100).eta_seconds(now) or (0, 0)
+def test_at_the_end_the_slowest_counts() -> None:
+    mixed = [100] * 90 + [1000] * 10
+    one, _ = running(101, mixed, [10]).eta_seconds(10**6) or (0, 0)
+    many, _ = running(130, mixed, [10] * 30).eta_seconds(10**6) or (0, 0)
+    late, _ = running(101, mixed, [500]).eta_seconds(10**6) or (0, 0)
+    assert one == pytest.approx(0.09, abs=0.02)
+    assert many == pytest.approx(0.99, abs=0.02), "one of thirty is likely to be a slow one"
+    assert late == pytest.approx(0.5, abs=0.02), "what has lasted so long is a slow one"
+
+
+def test_what_is_split_is_estimated_by_its_elements_until_items_are_finished() -> None:
+    now = 10**6
+    tally = Tally(planned=1, nested=100)
+    tally.begin("000000000", now - 5000)
+    records = [ItemRecord(f"000000000.{n:09d}", "succeeded", None, None, None, now - 100, now) for n in range(50)]
+    tally.committed([], records, 60)
+    tally.begin("000000000.000000050", now - 50)
+    median, _ = tally.eta_seconds(now) or (0, 0)
+    assert median == pytest.approx(5.0, rel=0.1)
+
+
+@given(
+    st.lists(st.integers(-(10**6), 10**6), min_size=2, max_size=20),
+    st.lists(st.integers(-(10**6), 10**6), max_size=20),
+    st.integers(0, 10**6),
+)
+def test_clocks_that_jump_make_no_negative_estimate(durations: list[int], ages: list[int], waiting: int) -> None:
+    tally = running(len(durations) + len(ages) + waiting, durations, ages)
+    median, bound = tally.eta_seconds(10**6) or (0, 0)
     assert 0 <= median <= bound
 
 
