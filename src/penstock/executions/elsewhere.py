@@ -33,7 +33,9 @@ class Elsewhere:
             if noted is not None:
                 return noted_snapshot(execution, noted)
         sums = await self._sums_of(execution)
-        recorded = {status: n for status, n in sums.recorded.items() if status != "pending"}
+        reopening = execution.options.reopening
+        waiting = {"pending", *(reopening.statuses if reopening and not reopening.error_codes else ())}
+        recorded = {status: n for status, n in sums.recorded.items() if status not in waiting}
         return waiting_snapshot(execution, recorded, sums.nested, sums.usage)
 
     async def _sums_of(self, execution: Execution) -> Sums:

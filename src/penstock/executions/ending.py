@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import msgspec
 
 from penstock.executions.model import ErrorInfo, Execution, Status
+from penstock.executions.patience import patiently
 from penstock.executions.progress import summary_of
 from penstock.failpoints import reached
 from penstock.models.usage import Usage
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import steps as step_rows
-from penstock.storage.store import Transaction
+from penstock.storage.store import Store, Transaction
 from penstock.types import Json, JsonObject
+
+CANCELLED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
     if error is None and status in _REASONS:
         error = ErrorInfo(code=status.value, message=_REASONS[status])
     if status != Status.COMPLETED:
-        yield from item_rows.drop_unfinished(execution.no)
+        while (yield from item_rows.drop_unfinished(execution.no, CANCELLED_AT_ONCE)):
+            pass
         recorded["cancelled"] = recorded.get("cancelled", 0) + recorded.pop("pending", 0)
     summary = summary_of(recorded, sums.usage, total)
     ended = yield from execution_rows.end(
@@ -82,6 +86,21 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
     )
     reached("end.in_transaction")
     return ended
+
+
+async def cancel_unfinished(store: Store, execution: Execution) -> None:
+    """Cancel what was never run of many items, in pieces, so that everybody else's writes come in between.
+
+    For the owner of an execution that is about to end otherwise than completed, when nothing runs any more. What it
+    leaves when its lease is lost, `conclude` finds.
+    """
+
+    def some() -> Transaction[bool]:
+        held = yield from execution_rows.hold(execution.no, execution.lease_number, 0)
+        return held is not None and (yield from item_rows.drop_unfinished(execution.no, CANCELLED_AT_ONCE))
+
+    while await patiently(store, some):
+        pass
 
 
 _REASONS = {

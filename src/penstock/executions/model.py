@@ -95,6 +95,13 @@ class Reason(msgspec.Struct, frozen=True):
     message: str
 
 
+class Reopening(msgspec.Struct, frozen=True, rename="camel"):
+    """Items that are to be made pending before anything runs: of these statuses; failed ones with these codes only."""
+
+    statuses: tuple[str, ...]
+    error_codes: tuple[str, ...] = ()
+
+
 class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """How one execution is to be run."""
 
@@ -102,6 +109,8 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     on_item_error: ErrorPolicy = "continue"
     chosen_only: bool = False
     """A retry of chosen items: those that were never begun stay as they are."""
+    reopening: Reopening | None = None
+    """What a retry of many items leaves to its next owner."""
     budget: Budget | None = None
     redact: Redaction | None = None
     """What the flow does not want shown in logs and callbacks."""

@@ -33,6 +33,7 @@ from penstock.executions.progress import (
     live_snapshot,
     progress_body,
 )
+from penstock.executions.reopening import choose, stored_path
 from penstock.executions.runner import ASKED_FOR
 from penstock.executions.standing import Standing, Standings
 from penstock.failpoints import reached
@@ -43,7 +44,7 @@ from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import steps as step_rows
 from penstock.storage import suspects as suspect_rows
-from penstock.storage.executions import dumps, loads
+from penstock.storage.executions import dumps
 from penstock.storage.store import Store, Transaction
 from penstock.types import Json, JsonObject, Tenant
 
@@ -212,7 +213,7 @@ class ExecutionService:
     ) -> tuple[list[Any], str | None]:
         """A page of item rows in order (see `storage.items.page`) and the cursor of the next page."""
         execution = await self.get(tenant, execution_id)
-        after = "" if cursor is None else _stored_path(cursor)
+        after = "" if cursor is None else stored_path(cursor)
         rows = await self._store.read(item_rows.page(tenant, execution.no, status, after, limit + 1))
         following = paths.shown(rows[limit - 1]["path"]) if len(rows) > limit else None
         return rows[:limit], following
@@ -231,7 +232,7 @@ class ExecutionService:
     async def logs(self, tenant: Tenant, execution_id: str, wanted: LogFilter) -> tuple[Execution, list[Any]]:
         """An execution and rows of its steps, in the order they were recorded."""
         execution = await self.get(tenant, execution_id)
-        path = None if wanted.path is None else _stored_path(wanted.path)
+        path = None if wanted.path is None else stored_path(wanted.path)
         rows = await self._store.read(
             step_rows.log_page(
                 tenant,
@@ -367,19 +368,16 @@ class ExecutionService:
             yield from execution_rows.remember_idempotent(
                 tenant.project_id, key, wanted.request_hash, execution_id, now
             )
-        chosen = yield from _chosen_paths(execution.no, wanted)
-        reopened = yield from item_rows.reopen(execution.no, chosen)
-        if isinstance(wanted.items, tuple) and reopened < len(set(chosen)):
-            raise Invalid("unknown_items", "Some of the items to retry are not in this execution.")
-        never_run = wanted.items == "unfinished" and execution.status != Status.COMPLETED
-        if not reopened and not never_run:
-            raise Conflict("nothing_to_retry", "No item of this execution fits; there is nothing to run again.")
+        chosen = yield from choose(execution.no, wanted)
+        if isinstance(chosen, list):
+            yield from _reopen_chosen(execution, wanted, chosen)
+        reopening = None if isinstance(chosen, list) else chosen
         chosen_only = wanted.items != "unfinished"
         again = dataclasses.replace(
             execution,
             subject_version=wanted.version or execution.subject_version,
             spec=execution.spec if wanted.spec is None else wanted.spec,
-            options=msgspec.structs.replace(execution.options, chosen_only=chosen_only),
+            options=msgspec.structs.replace(execution.options, chosen_only=chosen_only, reopening=reopening),
         )
         yield from suspect_rows.forgive(execution.no)
         return (yield from execution_rows.reopen(again, now))
@@ -413,13 +411,6 @@ def _found(execution: Execution | None, execution_id: str) -> Execution:
     return execution
 
 
-def _stored_path(shown: str) -> str:
-    try:
-        return paths.stored(shown)
-    except ValueError as error:
-        raise Invalid("invalid_item_path", str(error)) from error
-
-
 def _settled(execution: Execution, *, until_paused: bool) -> bool:
     return execution.status.terminal or (until_paused and execution.status == Status.PAUSED)
 
@@ -435,21 +426,13 @@ def _same_request(
     return _found((yield from execution_rows.get(tenant, execution_id)), execution_id)
 
 
-def _chosen_paths(execution_no: int, wanted: RetryRequest) -> Transaction[list[str]]:
-    if isinstance(wanted.items, tuple):
-        return [_stored_path(path) for path in wanted.items]
-    chosen: list[str] = []
-    for status in ("failed",) if wanted.items == "failed" else ("failed", "cancelled"):
-        after: str | None = ""
-        while after is not None:
-            rows = yield from item_rows.paths_with(execution_no, status, after, PAGE)
-            chosen.extend(row["path"] for row in rows if _wanted_code(row["error"], wanted.error_codes))
-            after = rows[-1]["path"] if len(rows) == PAGE else None
-    return chosen
-
-
-def _wanted_code(error: str | None, codes: tuple[str, ...]) -> bool:
-    return not codes or (error is not None and loads(error)["code"] in codes)
+def _reopen_chosen(execution: Execution, wanted: RetryRequest, chosen: list[str]) -> Transaction[None]:
+    reopened = yield from item_rows.reopen(execution.no, chosen)
+    if isinstance(wanted.items, tuple) and reopened < len(set(chosen)):
+        raise Invalid("unknown_items", "Some of the items to retry are not in this execution.")
+    never_run = wanted.items == "unfinished" and execution.status != Status.COMPLETED
+    if not reopened and not never_run:
+        raise Conflict("nothing_to_retry", "No item of this execution fits; there is nothing to run again.")
 
 
 def _receipt_of_waiting(execution: Execution) -> Transaction[JsonObject]:

@@ -265,6 +265,11 @@ def hold(no: int, lease_number: int, events: int, budget: BudgetChange | None = 
     return rows[0]["seq"] - events if rows else None
 
 
+def set_options(no: int, options: Options) -> Transaction[None]:
+    """How it is to be run from now on; for whoever holds it."""
+    yield "update executions set options = $2 where no = $1", no, dumps(options)
+
+
 def release(no: int, lease_number: int) -> Transaction[None]:
     """Let go of an execution that is not over: whoever comes next goes on with it."""
     yield "update executions set lease_owner = null where no = $1 and lease_number = $2", no, lease_number

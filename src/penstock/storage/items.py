@@ -146,13 +146,16 @@ def any_succeeded(execution_no: int) -> Transaction[bool]:
     return bool(rows)
 
 
-def drop_unfinished(execution_no: int) -> Transaction[None]:
-    """Items that an ended execution never ran are cancelled."""
-    yield (
-        "update items set status = 'cancelled'"
-        " where execution_no = $1 and status = 'pending' and status <> 'succeeded'",
+def drop_unfinished(execution_no: int, limit: int) -> Transaction[bool]:
+    """Cancel so many items that were never run; True while there may be more."""
+    rows = yield (
+        "update items set status = 'cancelled' where execution_no = $1 and path in ("
+        " select path from items where execution_no = $1 and status = 'pending' and status <> 'succeeded'"
+        " order by path limit $2) returning path",
         execution_no,
+        limit,
     )
+    return len(rows) == limit
 
 
 def page(
