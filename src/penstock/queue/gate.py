@@ -11,20 +11,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from penstock.queue.fairness import Claim, FairQueue
 
-LEAST = 64
+LEAST = 32
 """So many items may always be under way."""
-START = 512
-LONG_TURN_SECONDS = 0.010
+START = 128
 LOOK_SECONDS = 0.05
+SHARED_SECONDS = 10.0
+"""So long after somebody else was here, or somebody waited for an answer, turns are kept short."""
 _CUT = 0.85
 _GROWTH = 0.1
 _SMOOTHING = 0.3
 
 Turn = asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How long a turn of the loop may take, in processor time (when the machine is busy with something else, fewer
+    items do not help), and how many items may go in in one: what begins together comes back together."""
+
+    turn_seconds: float
+    pace: int
+
+
+ALONE = Manners(0.010, 128)
+"""One tenant's batch makes nobody wait but itself, and long turns do more at a time for less."""
+SHARED = Manners(0.002, 8)
 
 
 class _Room:
@@ -51,6 +67,10 @@ class Gate:
         self._line: FairQueue[tuple[_Room, Turn]] = FairQueue()
         self._rooms: WeakValueDictionary[str, _Room] = WeakValueDictionary()
         self._watching = False
+        self._manners = ALONE
+        self._pace = ALONE.pace
+        self._turning = False
+        self._shared_until = 0.0
 
     def door(self, claim: Claim, most: int | None = None) -> Door:
         """The way in for the items of one execution; `most` is how many its tenant may have inside, from now on."""
@@ -58,6 +78,9 @@ class Gate:
         if room is None:
             room = self._rooms[claim.key] = _Room()
         room.most = float("inf") if most is None else most
+        if claim.lane == "interactive" or len(self._rooms) > 1:
+            self._shared_until = time.monotonic() + SHARED_SECONDS
+            self._manners = SHARED
         return Door(self, room, claim)
 
     @property
@@ -66,13 +89,27 @@ class Gate:
         return len(self._line)
 
     def _admit(self) -> None:
-        while self._line and self.inside < self.limit:
+        while self._line and self.inside < self.limit and self._pace > 0:
             _, (room, turn), _ = self._line.pop()
             if turn.done():
                 self._made_room(room)
             else:
-                self.inside += 1
+                self._go_in()
                 turn.set_result(None)
+
+    def _go_in(self) -> None:
+        if not self.inside:
+            self._watch()
+        self.inside += 1
+        self._pace -= 1
+        if not self._turning:
+            self._turning = True
+            asyncio.get_running_loop().call_soon(self._new_turn)
+
+    def _new_turn(self) -> None:
+        self._turning = False
+        self._pace = self._manners.pace
+        self._admit()
 
     def _made_room(self, room: _Room) -> None:
         """One less of a tenant: the next of those that its own limit keeps out may join the line."""
@@ -92,13 +129,15 @@ class Gate:
 
     def _measure(self) -> None:
         """What was asked for in one turn of the loop comes in the next: between the two lies one whole turn."""
-        asyncio.get_running_loop().call_soon(self._measured, time.perf_counter())
+        asyncio.get_running_loop().call_soon(self._measured, time.thread_time())
 
     def _measured(self, asked: float) -> None:
-        self.turn_seconds += _SMOOTHING * (time.perf_counter() - asked - self.turn_seconds)
-        if self.turn_seconds > LONG_TURN_SECONDS:
+        self.turn_seconds += _SMOOTHING * (time.thread_time() - asked - self.turn_seconds)
+        if len(self._rooms) < 2 and time.monotonic() > self._shared_until:
+            self._manners = ALONE
+        if self.turn_seconds > self._manners.turn_seconds:
             self.limit = max(self._least, int(min(self.limit, self.inside) * _CUT))
-        elif self._line and self.turn_seconds < LONG_TURN_SECONDS / 2:
+        elif self._line and self.turn_seconds < self._manners.turn_seconds / 2:
             self.limit = min(self._most, self.limit + max(1, int(self.limit * _GROWTH)))
             self._admit()
         self._watching = False
@@ -119,11 +158,9 @@ class Door:
     def try_enter(self) -> bool:
         """Go in, if nobody has to wait."""
         gate, room = self._gate, self._room
-        if gate.inside >= gate.limit or gate._line or room.taken >= room.most:
+        if gate.inside >= gate.limit or gate._pace <= 0 or gate._line or room.taken >= room.most:
             return False
-        if not gate.inside:
-            gate._watch()
-        gate.inside += 1
+        gate._go_in()
         room.taken += 1
         return True
 

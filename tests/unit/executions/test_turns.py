@@ -88,6 +88,7 @@ async def test_twice_the_weight_twice_the_places(tmp_path: Path) -> None:
         core.work = keeper.work
         # Of a third tenant: the time in which it holds the only place is on nobody's account here.
         executions = [await submit(core, Tenant("e" * 24, "f" * 24), "first")]
+        await keeper.begins("first")
         for n in range(40):
             executions += [await submit(core, tenant, f"{name} {n}") for tenant, name in ((MANY, "two"), (FEW, "one"))]
         keeper.open.set()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 
 from penstock.queue.fairness import Claim
-from penstock.queue.gate import LEAST, LOOK_SECONDS, Door, Gate
+from penstock.queue.gate import ALONE, LEAST, LOOK_SECONDS, SHARED, Door, Gate
 
 
 async def settle() -> None:
@@ -79,23 +80,46 @@ async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
     assert (gate.inside, gate.waiting) == (0, 0)
 
 
+async def test_beside_others_only_so_many_go_in_in_one_turn_of_the_loop() -> None:
+    gate = Gate(1_000)
+    door, other = gate.door(Claim("a")), gate.door(Claim("b"))
+    await other.enter()
+    other.leave()
+    await settle()
+    entered: list[str] = []
+    tasks = [asyncio.create_task(enter(door, "a", entered)) for _ in range(3 * SHARED.pace)]
+    counts = []
+    while len(entered) < 3 * SHARED.pace:
+        await asyncio.sleep(0)
+        counts.append(gate.inside)
+    steps = [later - earlier for earlier, later in pairwise([0, *counts])]
+    assert max(steps) == SHARED.pace
+    await asyncio.gather(*tasks)
+
+
+def compute(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
 async def test_long_turns_of_the_loop_make_it_narrower_and_short_ones_wider_again() -> None:
     gate = Gate(1_000)
     door = gate.door(Claim("a"))
-    wide = gate.limit
-    while door.try_enter():
-        pass
-    waiting = [asyncio.create_task(door.enter()) for _ in range(100)]
-    while gate.limit > LEAST:
-        # What computes in every turn of the loop: its turns are long.
-        time.sleep(0.02)  # noqa: ASYNC251
-        await asyncio.sleep(0)
-    assert gate.inside == wide
-    async with asyncio.timeout(20):
-        for _ in range(wide):
+    inside = gate.limit
+    async with asyncio.timeout(30):
+        for _ in range(inside):
+            await door.enter()
+        waiting = [asyncio.create_task(door.enter()) for _ in range(100)]
+        while gate.limit > LEAST:
+            # What computes in every turn of the loop: its turns are long.
+            compute(2 * ALONE.turn_seconds)
+            await asyncio.sleep(0)
+        assert (gate.inside, gate.waiting) == (inside, 100)
+        for _ in range(inside):
             door.leave()
         while gate.waiting:
             await asyncio.sleep(LOOK_SECONDS)
     await asyncio.gather(*waiting)
-    assert LEAST < gate.limit
+    assert gate.limit > LEAST
     assert gate.inside == 100
