@@ -27,7 +27,10 @@ _COLUMNS = {
 
 @click.group()
 def schedules() -> None:
-    """Start flows by the clock. A server or worker that is up fires them."""
+    """Start flows by the clock.
+
+    A server or worker that is up fires them.
+    """
 
 
 @schedules.command("list")
