@@ -8,7 +8,8 @@ yet does not look quick. From it follow
     the last A items       the longest of what is left of each: of the ages known, once nothing waits any more
 
 The median is their sum. The 90th percentile adds, as independent deviations: the spread of the sum of W durations, the
-error of m, how m has changed within the window, and what cannot be foreseen at all.
+error of m, how m has changed within the window, what cannot be foreseen at all, the share of durations that are longer
+than any seen yet, and the spread of the longest of the last ones.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 WINDOW = 400
-SAMPLE = 100
+SAMPLE = 60
+BISECTIONS = 12
 TOO_LITTLE_KNOWN = 0.75
 """There is no estimate while more than this share of durations is longer than any that has been seen."""
 Z90 = 1.2816
 """90th percentile of the standard normal distribution."""
-UNFORESEEN = 0.15
+UNFORESEEN = 0.2
 """Share of the time left by which runs drift without any sign of it before."""
 
 
@@ -47,20 +49,23 @@ class Pace:
             return None
         lanes = max(1, len(ages_ms))
         recent = list(self.durations)[-max(30, 4 * lanes) :]
-        known = Durations(_some(recent), _some(ages_ms))
+        known = Durations(recent, _some(ages_ms))
         if known.unknown > TOO_LITTLE_KNOWN:
             return None
-        if not waiting:
-            return known.longest_left(ages_ms, 0.5), known.longest_left(ages_ms, 0.9)
-        drained = waiting * known.mean / lanes
-        last = known.longest_anew(lanes, 0.5)
-        median = drained + last
+        if waiting:
+            drained = waiting * known.mean / lanes
+            last = [known.longest_anew(lanes, share) for share in (0.5, 0.9)]
+        else:
+            drained = 0.0
+            last = [known.longest_left(ages_ms, share) for share in (0.5, 0.9)]
+        median = drained + last[0]
         deviations = (
             known.deviation * math.sqrt(waiting) / lanes,
             drained * known.deviation / known.mean / math.sqrt(len(recent) - 1),
             drained * _drift(recent),
             median * UNFORESEEN * math.sqrt(1 + waiting / len(recent)),
-            (known.longest_anew(lanes, 0.9) - last) / Z90,
+            median * known.unknown,
+            (last[1] - last[0]) / Z90,
         )
         return median, median + Z90 * math.hypot(*deviations)
 
@@ -122,26 +127,24 @@ class Durations:
 
     def longest_left(self, ages: Sequence[int], share: float) -> float:
         """The time within which items of these ages are all finished, with probability `share`."""
-        some = _some(ages)
-        power = len(ages) / len(some)
-        low, high = 0.0, self.times[-1] + max(some)
-        for _ in range(20):
+        some = [(age, self.takes_longer(age)) for age in _some(ages)]
+        wanted = share ** (len(some) / len(ages))
+        low, high = 0.0, self.times[-1] + max(ages)
+        for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            if self._all_finished(some, middle) ** power < share:
+            if self._all_finished(some, middle) < wanted:
                 low = middle
             else:
                 high = middle
         return high
 
-    def _all_finished(self, ages: Sequence[int], within: float) -> float:
+    def _all_finished(self, ages: Sequence[tuple[int, float]], within: float) -> float:
+        """The probability that items of these ages, each with the share that lasts longer, are all finished by then."""
         probability = 1.0
-        for age in ages:
-            still = self.takes_longer(age)
-            if still > 0:
-                probability *= 1 - self.takes_longer(age + within) / still
-            else:
-                # Older than any duration known: as likely to last as long again as not.
-                probability *= 1 - age / (age + within) if within > 0 else 0.0
+        for age, still in ages:
+            # One older than any duration known is as likely to last as long again as not.
+            longer = self.takes_longer(age + within) / still if still > 0 else age / (age + within)
+            probability *= 1 - longer
         return probability
 
 
