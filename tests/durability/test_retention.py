@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from penstock.retention import keeper as keeping
 from penstock.retention.keeper import Keeper
 from penstock.storage.sqlite import SqliteStore
 from penstock.testing.penstock_process import PenstockProcess
@@ -42,7 +44,10 @@ def swell(folder: Path) -> None:
     store.close()
 
 
-def test_a_kill_in_the_middle_of_a_delete_leaves_nothing_to_be_seen(tmp_path: Path) -> None:
+def test_a_kill_in_the_middle_of_a_delete_leaves_nothing_to_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "ROWS_AT_ONCE", 5000)
     folder = tmp_path / "data"
     with PenstockProcess(folder) as server:
         flow = server.save_flow(FLOW)

@@ -16,6 +16,7 @@ FRESH_SECONDS = 5.0
 MAX_KNOWN = 10_000
 LARGEST = 1_000_000_000
 WEIGHTS = (0.01, 1000.0)
+_SMALLEST = {"retentionDays": 0}
 
 
 class ProjectLimits:
@@ -63,8 +64,10 @@ def _check(limits: TenantLimits) -> None:
         if name == "weight":
             if not least <= value <= most:
                 faults.append(FieldError(name, f"must be between {least:g} and {most:g}"))
-        elif not 1 <= value <= LARGEST:
-            faults.append(FieldError(name, f"must be between 1 and {LARGEST}, or null for no limit of its own"))
+        elif not (smallest := _SMALLEST.get(name, 1)) <= value <= LARGEST:
+            faults.append(
+                FieldError(name, f"must be between {smallest} and {LARGEST}, or null for no limit of its own")
+            )
     if faults:
         named = "; ".join(f"{fault.path} {fault.message}" for fault in faults)
         raise Invalid("limits_invalid", f"These limits cannot be set: {named}.", errors=tuple(faults))

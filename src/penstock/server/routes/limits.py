@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from penstock.accounts.limits import LARGEST, WEIGHTS
 from penstock.queue.limits import TenantLimits
+from penstock.retention.policy import LONGEST_DAYS
 from penstock.server.answers import answer
 from penstock.server.auth import Call, needs
 from penstock.server.describe import doc, ref
@@ -37,7 +38,9 @@ class LimitsBody(BaseModel):
     max_running_executions: int | None = _most("Executions at once; the others wait.")
     max_items_in_flight: int | None = _most("Items of all its executions at once; the others wait.")
     requests_per_minute: int | None = _most("Requests by all keys that have no limit of their own; 429 above.")
-    retention_days: int | None = _most("How many days executions are kept after their end.")
+    retention_days: int | None = Field(
+        None, ge=0, le=LONGEST_DAYS, description="Days that executions are kept after their end; 0: for ever."
+    )
 
 
 class Limits(msgspec.Struct, rename="camel", kw_only=True):
@@ -59,7 +62,7 @@ class Effective(msgspec.Struct, rename="camel", kw_only=True):
     max_running_executions: int
     max_items_in_flight: int
     requests_per_minute: int | None
-    retention_days: int | None
+    retention_days: int
 
 
 SCHEMAS = (LimitsBody, Limits, Effective)
@@ -88,7 +91,7 @@ def _shown(limits: TenantLimits, process: ProcessLimits) -> Limits:
         max_running_executions=_least(limits.max_running_executions, process.max_running_executions),
         max_items_in_flight=_least(limits.max_items_in_flight, process.max_items_in_flight),
         requests_per_minute=limits.requests_per_minute or process.requests_per_minute or None,
-        retention_days=limits.retention_days,
+        retention_days=process.retention_days if limits.retention_days is None else limits.retention_days,
     )
     return Limits(**msgspec.structs.asdict(limits), effective=effective)
 
