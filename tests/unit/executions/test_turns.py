@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from penstock.executions.item import ItemRun
 from penstock.executions.model import Execution, Options, Status, Submission
 from penstock.queue.limits import TenantLimits
@@ -81,7 +83,9 @@ async def test_the_few_of_one_tenant_start_in_turn_with_the_many_of_another(tmp_
         assert await core.service.standing(await core.service.get(FEW, few[0].id)) is None
 
 
-async def test_twice_the_weight_twice_the_places(tmp_path: Path) -> None:
+async def test_twice_the_weight_twice_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every execution counts alike, however long it took on a busy machine.
+    monkeypatch.setattr("penstock.executions.line.LONGEST_SECONDS", 0.001)
     async with open_core(tmp_path / "store.db", places=1) as core:
         limited(core, {MANY.project_id: TenantLimits(weight=2.0)})
         keeper = Doorkeeper()
@@ -93,7 +97,7 @@ async def test_twice_the_weight_twice_the_places(tmp_path: Path) -> None:
             executions += [await submit(core, tenant, f"{name} {n}") for tenant, name in ((MANY, "two"), (FEW, "one"))]
         keeper.open.set()
         await ended(core, executions)
-        assert 17 <= sum(1 for value in keeper.begun[1:31] if str(value).startswith("two")) <= 23
+        assert 18 <= sum(1 for value in keeper.begun[1:31] if str(value).startswith("two")) <= 22
 
 
 async def test_a_tenant_at_its_limit_holds_up_only_itself(tmp_path: Path) -> None:
