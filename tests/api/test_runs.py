@@ -46,7 +46,8 @@ def test_an_async_call_answers_with_the_handle(api: Api) -> None:
     body = answer.json()
     assert answer.status_code == 202
     assert (body["status"], body["flowId"]) == ("pending", flow)
-    assert set(body["links"]) == {"self", "items", "results", "logs", "cancel"}
+    parts = {"events", "items", "results", "logs", "cancel", "pause", "resume", "retry"}
+    assert set(body["links"]) == {"self", *parts}
     assert body["queue"]["position"] == 0
     assert api.ended(body["executionId"])["results"] == {"greeting": "Hello Ada"}
     assert api.get(f"/flows/executions/{body['executionId']}").json()["status"] == "completed"
