@@ -31,7 +31,7 @@ output: {answer: again.out}
 
 @pytest.fixture
 def model() -> Iterator[ModelServer]:
-    with ModelServer.start(delay_ms=1500) as server:
+    with ModelServer.start(delay_ms=1000) as server:
         yield server
 
 
@@ -78,8 +78,9 @@ def by_handle(server: PenstockProcess) -> Any:
         return client.flows.execute_async("answer", {"question": "why"}).wait(120).results
 
 
-@pytest.mark.parametrize("ask", [blocking, asynchronous, by_handle])
-@pytest.mark.parametrize("way", ["kill", "terminate"])
+@pytest.mark.parametrize(
+    ("ask", "way"), [(blocking, "kill"), (blocking, "terminate"), (asynchronous, "kill"), (by_handle, "terminate")]
+)
 def test_a_caller_of_the_sdk_does_not_notice_that_the_server_was_restarted(
     penstock: PenstockProcess, model: ModelServer, ask: Callable[[PenstockProcess], Any], way: str
 ) -> None:
@@ -108,7 +109,7 @@ def test_a_wait_lasts_longer_than_the_retries(penstock: PenstockProcess, model: 
         asked = pool.submit(ask)
         wait_for_calls(model, 1)
         penstock.kill()
-        time.sleep(5)
+        time.sleep(3)
         assert not asked.done()
         penstock.start()
         assert set(asked.result(timeout=90)) == {"answer"}
@@ -168,7 +169,7 @@ def test_a_wait_that_is_over_hands_over_and_the_sdk_goes_on_with_it(penstock: Pe
 
 
 def test_at_the_end_of_the_time_for_sync_calls_the_run_ends_and_is_named(tmp_path: Path, model: ModelServer) -> None:
-    with penstock_with(tmp_path / "data", model, PENSTOCK_SYNC_DEADLINE_SECONDS="1") as server:
+    with penstock_with(tmp_path / "data", model, PENSTOCK_SYNC_DEADLINE_SECONDS="0.5") as server:
         key = {"Idempotency-Key": "order-9"}
         first, again = [server.post("/flows/answer/execute", {"question": "why"}, **key) for _ in range(2)]
         assert (first.status_code, first.json()["code"]) == (504, "execution_timeout")

@@ -227,5 +227,13 @@ def _claim(schedule: ScheduleRecord, now: int) -> Claim:
         return claim_of(schedule, now)
     except Problem as error:
         # A zone that the machine does not know any more: said where people look, and the schedule rests.
-        at = schedule.next_at or now
-        return Claim((), ((at, {"code": error.code, "message": error.detail}),), at, None)
+        return _rest_of(schedule, now, error.code, error.detail)
+    except Exception as error:
+        # The boundary of one schedule: the others are claimed with it in one go.
+        logger.exception("the due times of schedule %s cannot be reckoned; it rests", schedule.id)
+        return _rest_of(schedule, now, "internal_error", f"{type(error).__name__}: {error}"[:500])
+
+
+def _rest_of(schedule: ScheduleRecord, now: int, code: str, message: str) -> Claim:
+    at = schedule.next_at or now
+    return Claim((), ((at, {"code": code, "message": message}),), at, None)

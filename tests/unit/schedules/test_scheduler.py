@@ -17,6 +17,7 @@ from penstock.accounts.keys import Accounts
 from penstock.engine import Engine
 from penstock.errors import Conflict, Invalid, NotFound, TooLarge
 from penstock.executions.model import ExecutionFilter
+from penstock.schedules.catching_up import Claim, claim_of
 from penstock.schedules.scheduler import MAX_QUEUED, Scheduler
 from penstock.schedules.service import ScheduleChange, Schedules
 from penstock.settings import Limits, Settings
@@ -246,6 +247,25 @@ async def test_a_zone_that_is_not_known_any_more_puts_the_schedule_to_rest(bench
     assert firing.reason["code"] == "timezone_unknown"
     assert not (await bench.schedules.get(bench.tenant, "nightly")).enabled
     assert await bench.outcomes("sound") == ["started"]
+
+
+async def test_one_whose_due_times_cannot_be_reckoned_stops_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def claim(schedule: ScheduleRecord, now: int) -> Claim:
+        if schedule.name == "nightly":
+            raise OverflowError("date value out of range")
+        return claim_of(schedule, now)
+
+    monkeypatch.setattr("penstock.schedules.scheduler.claim_of", claim)
+    await bench.add()
+    await bench.add("sound")
+    await bench.at(NOON)
+    (firing,) = await bench.firings()
+    assert firing.reason is not None
+    assert (firing.outcome, firing.reason["code"]) == ("missed", "internal_error")
+    assert await bench.outcomes("sound") == ["started"]
+    assert "cannot be reckoned" in caplog.text
 
 
 async def test_a_full_project_is_tried_again_and_others_do_not_wait(tmp_path: Path) -> None:
