@@ -44,6 +44,7 @@ class Measured(msgspec.Struct):
     per_second: float
     p50_ms: float
     p99_ms: float
+    most_ms: float
     client_cpu_ms: float
 
 
@@ -140,6 +141,7 @@ async def _run(task: Task) -> Measured:
         per_second=len(latencies) / took,
         p50_ms=latencies[len(latencies) // 2] * 1000,
         p99_ms=latencies[len(latencies) * 99 // 100] * 1000,
+        most_ms=latencies[-1] * 1000,
         client_cpu_ms=used / len(latencies) * 1000,
     )
 

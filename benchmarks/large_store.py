@@ -39,10 +39,12 @@ _ERROR = """'{"code":"model_refused_request","message":"the model refuses","node
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many executions and items a store has."""
+    """How many executions and items a store has: one large one has a share of the items, of which some failed."""
 
     executions: int
     items: int
+    share: int = 10
+    failed_each: int = 100
 
     @property
     def large(self) -> int:
@@ -50,8 +52,13 @@ class Sizes:
         return self.executions - LARGE_FROM_END
 
     @property
+    def begun(self) -> int:
+        """The number of the last that has begun."""
+        return self.executions - WAITING
+
+    @property
     def items_of_large(self) -> int:
-        return self.items // 10
+        return self.items // self.share
 
     @property
     def items_of_others(self) -> int:
@@ -70,7 +77,7 @@ class LargeStore:
 
 def large_store(sizes: Sizes) -> LargeStore:
     """The store of these sizes, made when it is missing, and brought to this version."""
-    folder = ENVIRONMENTS / "large_store" / f"{sizes.executions}x{sizes.items}"
+    folder = ENVIRONMENTS / "large_store" / f"{sizes.executions}x{sizes.items}-{sizes.share}-{sizes.failed_each}"
     stamp = folder / "bytes.txt"
     if not stamp.exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -127,17 +134,16 @@ def _fill(database: sqlite3.Connection, sizes: Sizes) -> None:
         " select k from one",
         (sizes.items_of_large,),
     )
-    waiting_from = sizes.executions - WAITING
-    _copy(database, "executions", "numbers", _execution(waiting_from))
+    _copy(database, "executions", "numbers", _execution(sizes))
     every_item = "(select n, k from numbers cross join ordinals on k < items)"
-    _copy(database, "items", every_item, _item(waiting_from))
-    _copy(database, "steps", f"(select * from {every_item} where n <= {waiting_from})", _step())
+    _copy(database, "items", every_item, _item(sizes))
+    _copy(database, "steps", f"(select * from {every_item} where n <= {sizes.begun})", _step(sizes))
     for seq, status in enumerate(("pending", "running", "completed"), 1):
         of_event = {"execution_no": "n + 1", "seq": str(seq), "at": _at("n"), "data": f'\'{{"status":"{status}"}}\''}
         _copy(
             database,
             "events",
-            "numbers" if seq == 1 else f"(select n from numbers where n <= {waiting_from})",
+            "numbers" if seq == 1 else f"(select n from numbers where n <= {sizes.begun})",
             of_event,
         )
 
@@ -156,20 +162,22 @@ def _at(number: str) -> str:
     return f"({FIRST_AT} + {number} * {APART_MS})"
 
 
-def _execution(waiting_from: int) -> dict[str, str]:
-    begun = f"n <= {waiting_from}"
+def _execution(sizes: Sizes) -> dict[str, str]:
+    begun = f"n <= {sizes.begun}"
+    own = f"(n % 2 or n = {sizes.large})"
     status = (
-        f"case when n > {waiting_from} then 'pending' when n % 1000 = 7 then 'timeout' when n % 500 = 3"
+        f"case when n > {sizes.begun} then 'pending' when n % 1000 = 7 then 'timeout' when n % 500 = 3"
         " then 'cancelled' when n % 100 = 1 then 'failed' else 'completed' end"
     )
-    counted = "json_set(pattern.summary, '$.counts.succeeded', items - items / 100, '$.counts.failed', items / 100)"
+    failed = f"items / {sizes.failed_each}"
+    counted = f"json_set(pattern.summary, '$.counts.succeeded', items - {failed}, '$.counts.failed', {failed})"
     return {
         "no": "n + 1",
         "id": f"printf('exec_%012x%012x', {_at('n')}, n)",
         "project_id": "case when n % 10 = 0 then 'another project' else pattern.project_id end",
         "kind": "case when n % 50000 = 5 then 'evaluation' else pattern.kind end",
-        "subject_id": f"case when n % 2 then pattern.subject_id else printf('%024x', n / 2 % {FLOWS}) end",
-        "subject_name": f"case when n % 2 then pattern.subject_name else printf('flow %d', n / 2 % {FLOWS}) end",
+        "subject_id": f"case when {own} then pattern.subject_id else printf('%024x', n / 2 % {FLOWS}) end",
+        "subject_name": f"case when {own} then pattern.subject_name else printf('flow %d', n / 2 % {FLOWS}) end",
         "lane": "'batch'",
         "status": status,
         "total_items": "items",
@@ -184,9 +192,9 @@ def _execution(waiting_from: int) -> dict[str, str]:
     }
 
 
-def _item(waiting_from: int) -> dict[str, str]:
-    begun = f"n <= {waiting_from}"
-    failed = f"{begun} and k % 100 = 99"
+def _item(sizes: Sizes) -> dict[str, str]:
+    begun = f"n <= {sizes.begun}"
+    failed = f"{begun} and {_failed(sizes)}"
     return {
         "execution_no": "n + 1",
         "path": "printf('%09d', k)",
@@ -199,14 +207,19 @@ def _item(waiting_from: int) -> dict[str, str]:
     }
 
 
-def _step() -> dict[str, str]:
+def _failed(sizes: Sizes) -> str:
+    return f"(k % {sizes.failed_each} = {sizes.failed_each - 1})"
+
+
+def _step(sizes: Sizes) -> dict[str, str]:
+    failed = _failed(sizes)
     return {
         "no": "null",
         "execution_no": "n + 1",
         "path": "printf('%09d', k)",
-        "status": "case when k % 100 = 99 then 'failed' else 'succeeded' end",
+        "status": f"case when {failed} then 'failed' else 'succeeded' end",
         "started_at": f"{_at('n')} + 4",
-        "output": "case when k % 100 <> 99 then printf('\"what item %d of execution %d is handed\"', k, n) end",
-        "output_is_item": "k % 100 <> 99",
-        "error": f"case when k % 100 = 99 then {_ERROR} end",
+        "output": f"case when not {failed} then printf('\"what item %d of execution %d is handed\"', k, n) end",
+        "output_is_item": f"not {failed}",
+        "error": f"case when {failed} then {_ERROR} end",
     }

@@ -48,7 +48,7 @@ class Server:
     def _send(self, request: urllib.request.Request, timeout_seconds: float) -> Any:
         try:
             with urllib.request.urlopen(request, timeout=timeout_seconds) as response:
-                return json.loads(response.read())
+                return json.loads(response.read() or b"null")
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{request.full_url}: {error.code} {error.read().decode()[:1000]}") from error
 
