@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 from penstock.client.objects import Execution, Usage
 
@@ -50,5 +51,8 @@ def facts(state: Execution) -> str:
 
 
 def cost(usage: Usage) -> str:
-    """`$0.0012`, or that it is not known because a call has no known price."""
-    return "cost unknown" if usage.unpriced_calls else f"${usage.cost_usd}"
+    """`$0.0012`, or that it is not known because a call has no known price. From a cent on, four places are enough."""
+    if usage.unpriced_calls:
+        return "cost unknown"
+    amount = Decimal(usage.cost_usd)
+    return f"${amount:.4f}" if amount >= Decimal("0.01") else f"${usage.cost_usd}"
