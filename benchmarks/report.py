@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 FOLDER = Path(__file__).resolve().parent / "results"
-NAMES = ("sync_overhead", "flow_throughput", "memory", "fan_out", "eta_calibration", "fairness", "list_scale", "large_execution", "cancel", "cold_start")
+NAMES = (
+    "sync_overhead",
+    "flow_throughput",
+    "memory",
+    "fan_out",
+    "eta_calibration",
+    "fairness",
+    "list_scale",
+    "large_execution",
+    "cancel",
+    "cold_start",
+)
 PENSTOCK = "Penstock"
 
 
