@@ -23,6 +23,7 @@ RULES: list[dict[str, Any]] = [
     {"contains": "stumbles;", "status": 500, "times": 1, "each": True},
     {"contains": "limited;", "status": 429, "retryAfterSeconds": 0.2, "times": 1, "each": True},
     {"contains": "cut;", "behaviour": "cut", "times": 1, "each": True},
+    {"contains": "hangs;", "behaviour": "hang"},
     {"contains": "slow;", "delayMs": 500},
 ]
 

@@ -23,20 +23,41 @@ class Process:
     def __init__(self, command: str, data: Path, port: int | None, environment: Mapping[str, str]) -> None:
         self.command = command
         self.port = port
+        self._data = data
         self._arguments = [str(Path(sys.executable).with_name("penstock")), command, "--data", str(data)]
         if port is not None:
             self._arguments += ["--port", str(port)]
+        self._added = environment
         self._environment = {**os.environ, **environment}
         self._log = data.parent / f"{command}.log"
         self._process: asyncio.subprocess.Process | None = None
+        self._stopped = False
 
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was started and has ended by itself: not by what was done to it here."""
+        return self._process is not None and self._process.returncode is not None and not self._stopped
+
+    @property
+    def pid(self) -> int:
+        """Of the process as it was last started. Raises RuntimeError when it never was."""
+        if self._process is None:
+            raise RuntimeError(f"penstock {self.command} was not started")
+        return self._process.pid
+
+    def another(self, command: str = "up") -> Process:
+        """A process like this one, on the same folder; on another port unless it is another command."""
+        port = free_port() if command == self.command else self.port
+        return Process(command, self._data, port, self._added)
+
     async def launch(self, crash_at: str | None = None) -> None:
         """Start it, and do not wait until it is ready. `crash_at` is a failpoint it is to die at."""
         environment = self._environment if crash_at is None else {**self._environment, "PENSTOCK_CRASH_AT": crash_at}
+        self._stopped = False
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._arguments, env=environment, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
@@ -57,6 +78,7 @@ class Process:
             return False
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
+        self._stopped = True
         try:
             await asyncio.wait_for(self._process.wait(), 20)
         except TimeoutError:
@@ -97,15 +119,15 @@ class Penstock:
         await self.ready()
 
     async def ready(self) -> None:
-        """Wait until the server is ready. Raises RuntimeError when it ends or takes too long."""
+        """Wait until the server is ready. Raises RuntimeError when it is not in time."""
         give_up = asyncio.get_running_loop().time() + START_SECONDS
         async with httpx2.AsyncClient(base_url=self.url, timeout=5) as client:
             while asyncio.get_running_loop().time() < give_up:
-                if not self.server.running:
-                    raise RuntimeError(f"penstock ended while it started; see {self.data.parent}/*.log")
                 with contextlib.suppress(httpx2.TransportError):
                     if (await client.get("/readyz")).status_code == 200:
                         return
+                if self.server.ended:
+                    raise RuntimeError(f"penstock ended while it started; see {self.data.parent}/*.log")
                 await asyncio.sleep(0.02)
         raise RuntimeError(f"penstock was not ready in {START_SECONDS:g} s; see {self.data.parent}/*.log")
 

@@ -67,6 +67,7 @@ class Scene:
     """A started installation, and those who act on it."""
 
     penstock: Penstock
+    model: ModelServer
     stages: list[Stage]
     ledger: Ledger
     killer: Killer
@@ -148,6 +149,6 @@ async def open_scene(seed: int, scenario: Scenario, folder: Path) -> AsyncIterat
             for number in range(scenario.actors):
                 draw = Random(f"{seed} {tenant.name} {number}")
                 stages.append(Stage(f"{tenant.name}.{number}", client, ledger, draw, receiver.url))
-        scene = Scene(penstock, stages, ledger, Killer(penstock, ledger, calls, Random(f"{seed} killer")))
+        scene = Scene(penstock, model, stages, ledger, Killer(penstock, ledger, calls, Random(f"{seed} killer")))
         stack.push_async_callback(scene.dismiss_readers)
         yield scene
