@@ -144,8 +144,6 @@ def _sample(kind: str, look: Execution, whole_ms: int, weight: float) -> Sample:
     median = bound = 0.0
     if look.eta is not None:
         median, bound = look.eta.seconds_p50 or 0.0, look.eta.seconds_p90 or 0.0
-    # An answer has one decimal, so half of the last one is nobody's fault.
-    left -= 0.05
     return Sample(kind, min(3, 4 * look.elapsed_ms // max(1, whole_ms)), weight, left <= median, left <= bound)
 
 

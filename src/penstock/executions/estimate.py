@@ -71,7 +71,11 @@ class Pace:
 
 
 class Durations:
-    """The distribution of durations: `times` with the share that takes longer than each."""
+    """The distribution of durations: `times` with the share that takes longer than each.
+
+    Nobody knows how long those last that have lasted longest: what is left of them is taken to be exponential, its mean
+    the geometric mean of a usual duration (as if they had no memory) and of the longest (as if they had a long tail).
+    """
 
     def __init__(self, finished: Sequence[int], ages: Sequence[int]) -> None:
         self.times: list[float] = []
@@ -85,10 +89,11 @@ class Durations:
             at_risk -= 1
         self.unknown = share
         longest = max(1.0, observed[-1][0])
+        typical = max(1.0, sum(finished) / len(finished))
+        self._more = math.sqrt(typical * longest)
         if share > 0:
-            # The longest ones are all under way: what is left of them is taken to be as long as they have lasted.
             for quantile in (0.125, 0.375, 0.625, 0.875):
-                self._step(longest * (1 - math.log(1 - quantile)), share * (0.875 - quantile))
+                self._step(longest - self._more * math.log(1 - quantile), share * (0.875 - quantile))
         self._areas = self._integrate()
         self.mean = max(1e-3, self._areas[-1])
         squares = sum(
@@ -142,8 +147,7 @@ class Durations:
         """The probability that items of these ages, each with the share that lasts longer, are all finished by then."""
         probability = 1.0
         for age, still in ages:
-            # One older than any duration known is as likely to last as long again as not.
-            longer = self.takes_longer(age + within) / still if still > 0 else age / (age + within)
+            longer = self.takes_longer(age + within) / still if still > 0 else math.exp(-within / self._more)
             probability *= 1 - longer
         return probability
 
