@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penstock.clock import now_ms
+from penstock.clock import now_ms, wall_ms
 from penstock.errors import StepError
 from penstock.net.client import GuardedClient, HttpResponse, RequestOptions
 from penstock.net.responses import retry_after_seconds
@@ -44,7 +44,8 @@ async def send(http: GuardedClient, message: Message, timeout_seconds: float) ->
     headers = {
         "content-type": "application/json",
         "user-agent": USER_AGENT,
-        **signed_headers(message.secrets, message.id, started_at // 1000, message.body),
+        # Receivers refuse what is minutes away from the time of day, so it is that which is signed.
+        **signed_headers(message.secrets, message.id, wall_ms() // 1000, message.body),
     }
     try:
         response = await http.request("POST", message.url, headers=headers, body=message.body.encode(), options=options)
