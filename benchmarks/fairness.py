@@ -71,10 +71,13 @@ def measure(report: Report, *, quick: bool) -> None:
     """Each variant on a server and a model server of its own."""
     items, rounds = (3_000, 3) if quick else (10_000, 15)
     for variant in VARIANTS:
-        with scratch() as folder, penstock_server(_made(folder)) as server:
-            with ModelServer.start(delay_ms=DELAY_MS) as model:
-                model.script([], capacity=variant.capacity)
-                _measure(report, variant, _tenants(server, folder, model.url), items, rounds)
+        with (
+            scratch() as folder,
+            penstock_server(_made(folder)) as server,
+            ModelServer.start(delay_ms=DELAY_MS) as model,
+        ):
+            model.script([], capacity=variant.capacity)
+            _measure(report, variant, _tenants(server, folder, model.url), items, rounds)
     report.note(f"Medians of {rounds} rounds alone and of as many as A's {items:,} items left time for, at least one.")
 
 
