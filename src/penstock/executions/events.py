@@ -289,7 +289,9 @@ class Feeds:
     async def _tell_progress(self, feed: Feed, news: News, now: float) -> None:
         run = self._dispatcher.run_of(feed.execution.no)
         if run is not None:
-            body = progress_body(live_snapshot(run.execution, run.tally, run.ledger, run.job.steps_per_item, now_ms()), now_ms())
+            body = progress_body(
+                live_snapshot(run.execution, run.tally, run.ledger, run.job.steps_per_item, now_ms()), now_ms()
+            )
         elif feed.progress and (news.seq == feed.progress_key or now - feed.progress_at < REMOTE_PROGRESS_SECONDS):
             return
         else:
