@@ -18,6 +18,7 @@ from penstock.server.execution_schemas import ErrorObject, Status
 router = APIRouter()
 
 _LARGEST = 2**62
+_MOST_DIGITS = 19
 
 
 class StatusChange(msgspec.Struct, rename="camel"):
@@ -76,8 +77,8 @@ def _position(call: Call, after: str | None, execution: Execution) -> int | None
     name, text = ("Last-Event-ID", resumed) if resumed else ("after", after)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal()):
-        raise _wrong(name, f"{text!r} is no number of an event.")
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise _wrong(name, f"{text[:_MOST_DIGITS]!r} is no number of an event.")
     position = int(text)
     if position > execution.seq:
         raise _wrong(name, f"{text} is beyond the last event of this execution, which is number {execution.seq}.")
