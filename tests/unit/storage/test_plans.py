@@ -43,6 +43,7 @@ OF_THE_FEW = {
     "firings.next_in_turn": (lambda: firings.next_in_turn(100), "schedule_firings_queued"),
     "firings.page": (lambda: firings.page(TENANT, "s", 9, 100), "schedule_firings_by_due"),
     "items.drop_unfinished": (lambda: items.drop_unfinished(1, 9), "items_unusual"),
+    "items.counts": (lambda: items.counts(1), "COVERING INDEX items_unusual"),
     "items.first_failed": (lambda: items.first_failed(1, 1), "items_unusual"),
     "items.paths_with": (lambda: items.paths_with(1, "failed", "", 500), "items_unusual"),
     "steps.log_page of warnings": (
