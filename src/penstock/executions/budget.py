@@ -101,7 +101,9 @@ class StepMeter(Meter):
     `answered` is told what each answer consumed.
     """
 
-    def __init__(self, claim: Claim, may_start: Callable[[], None], answered: Callable[[Usage], None]) -> None:
+    def __init__(
+        self, claim: Claim, may_start: Callable[[], None], answered: Callable[[Usage], None] = lambda used: None
+    ) -> None:
         super().__init__(claim)
         self._may_start = may_start
         self._answered = answered
@@ -150,10 +152,10 @@ class BudgetMeter(StepMeter):
         self,
         claim: Claim,
         may_start: Callable[[], None],
-        answered: Callable[[Usage], None],
         ledger: Ledger,
         write: Callable[[], Awaitable[None]],
         pause: Callable[[Reason], None],
+        answered: Callable[[Usage], None] = lambda used: None,
     ) -> None:
         super().__init__(claim, may_start, answered)
         self.limits_money = ledger.limit.nanos is not None

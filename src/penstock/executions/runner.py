@@ -206,7 +206,7 @@ class Run:
         claim = self.window.claim
         if self.ledger is None:
             return StepMeter(claim, self.may_start, self.calls.answered)
-        return BudgetMeter(claim, self.may_start, self.calls.answered, self.ledger, self._write_budget, self.pause)
+        return BudgetMeter(claim, self.may_start, self.ledger, self._write_budget, self.pause, self.calls.answered)
 
     async def _write_budget(self) -> None:
         await self.journal.commit(self.holder, [])
