@@ -7,6 +7,7 @@ these the newest.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,8 @@ _WAYS_AT_ONCE = 100
 _BEHIND_DIGITS = "g"
 """An id is hexadecimal digits behind its prefix, and this comes after all of them."""
 _BEHIND_ALL = EXECUTION_PREFIX + _BEHIND_DIGITS
+_ID = re.compile(EXECUTION_PREFIX + "[0-9a-f]{12,24}")
+"""What is at least the moment of an id is looked for in no name."""
 
 # The condition of the index `executions_unusual`, word for word.
 _UNUSUAL = "status <> 'completed'"
@@ -122,12 +125,12 @@ def _ways(tenant: Tenant, wanted: ExecutionFilter, before_id: str | None) -> Tra
 
 def _with_text(tenant: Tenant, way: _Way, text: str) -> Transaction[list[_Way]]:
     """Of subjects whose name, by their last execution, holds the text; and those whose ids begin with it."""
-    rows = yield _SUBJECTS, tenant.project_id, _like(text)
     first = EXECUTION_PREFIX + text.lower().removeprefix(EXECUTION_PREFIX)
-    return [
-        *(way.also("subject_id", row["subject_id"]) for row in rows),
-        way.between(first, first + _BEHIND_DIGITS),
-    ]
+    by_id = way.between(first, first + _BEHIND_DIGITS)
+    if _ID.fullmatch(first):
+        return [by_id]
+    rows = yield _SUBJECTS, tenant.project_id, _like(text)
+    return [*(way.also("subject_id", row["subject_id"]) for row in rows), by_id]
 
 
 def _like(text: str) -> str:
