@@ -18,6 +18,10 @@ REDACTED = "[redacted]"
 MAX_RULES = 100
 MAX_RULE_LENGTH = 500
 _PATTERN_MEMORY_BYTES = 1 << 20
+"""Bounds the size of the patterns of one set, and with it how long they take for each character."""
+_WORKING_MEMORY_BYTES = 8 << 20
+_KEPT_REDACTORS = 32
+_PROBES = ("", "a 1-b_2")
 
 
 class Redaction(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,6 +41,8 @@ def faults_of(rules: Redaction) -> list[FieldError]:
             fault = _too_long(text) or (_field_fault(text) if kind == "fields" else _pattern_fault(text))
             if fault is not None:
                 faults.append(FieldError(f"{kind}.{place}", fault))
+    if rules.patterns and not faults and (fault := _fault_together(rules.patterns)) is not None:
+        faults.append(FieldError("patterns", fault))
     return faults
 
 
@@ -56,7 +62,7 @@ class Redactor:
         for field in fields:
             path = tuple(field.lower().split("."))
             self._by_last_name.setdefault(path[-1], []).append(path)
-        self._texts = tuple(patterns)
+        self._patterns = tuple(patterns)
 
     def text(self, stored: str | None) -> str | None:
         """JSON text with what the rules name replaced; None stays None."""
@@ -87,26 +93,31 @@ class Redactor:
         return REDACTED if any(here[-len(rule) :] == rule for rule in named) else self._value(value, here)
 
     def _words(self, text: str) -> str:
-        for pattern in self._patterns:
-            text = pattern.sub(REDACTED, text)
-        return text
+        redacted: str = self._any_pattern.sub(REDACTED, text) if self._patterns else text
+        return redacted
 
     @cached_property
-    def _patterns(self) -> list[Any]:
-        return [_compiled(text) for text in self._texts]
+    def _any_pattern(self) -> Any:
+        # One pass for all of them: one after the other, they would find matches in each other's `[redacted]`, and a
+        # few that match a letter would let a text grow without end.
+        return _compiled(_together(self._patterns), _WORKING_MEMORY_BYTES)
 
 
-@lru_cache(256)
+@lru_cache(_KEPT_REDACTORS)
 def _redactor(fields: tuple[str, ...], patterns: tuple[str, ...]) -> Redactor:
     return Redactor(fields, patterns)
 
 
-def _compiled(pattern: str) -> Any:
+def _together(patterns: Sequence[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
+
+
+def _compiled(pattern: str, memory_bytes: int = _PATTERN_MEMORY_BYTES) -> Any:
     import re2  # type: ignore[import-untyped]
 
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = _PATTERN_MEMORY_BYTES
+    options.max_mem = memory_bytes
     return re2.compile(pattern, options=options)
 
 
@@ -124,6 +135,24 @@ def _pattern_fault(pattern: str) -> str | None:
     try:
         compiled = _compiled(pattern)
     except re2.error as error:
-        reason = error.args[0] if error.args else "unknown"
-        return f"is no RE2 pattern: {reason.decode(errors='replace') if isinstance(reason, bytes) else reason}"
-    return "matches the empty text, so everything" if compiled.search("") else None
+        return f"is no RE2 pattern: {_reason(error)}"
+    if compiled.groupindex:
+        return "names a group; write (?:…)"
+    if any(found.start() == found.end() for probe in _PROBES for found in compiled.finditer(probe)):
+        return "matches the empty text, so everything"
+    return None
+
+
+def _fault_together(patterns: Sequence[str]) -> str | None:
+    import re2
+
+    try:
+        _compiled(_together(patterns))
+    except re2.error as error:
+        return f"do not go together: {_reason(error)}; use fewer or simpler ones"
+    return None
+
+
+def _reason(error: Exception) -> str:
+    reason = error.args[0] if error.args else "unknown"
+    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

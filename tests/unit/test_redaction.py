@@ -59,6 +59,10 @@ def test_rules_of_flow_and_project_hold_together() -> None:
         (Redaction(patterns=("fine", "(")), "patterns.1", "missing )"),
         (Redaction(patterns=(r"(a)\1",)), "patterns.0", "escape"),
         (Redaction(patterns=("a*",)), "patterns.0", "empty"),
+        (Redaction(patterns=(r"\b",)), "patterns.0", "empty"),
+        (Redaction(patterns=(r"(?P<x>a)",)), "patterns.0", "group"),
+        (Redaction(patterns=(r"\Qa",)), "patterns", "together"),
+        (Redaction(patterns=tuple(f"{n}.{{1,400}}x" for n in range(100))), "patterns", "too large"),
         (Redaction(patterns=("a" * 501,)), "patterns.0", "longer"),
         (Redaction(patterns=("((a{1000}){1000}){1000}",)), "patterns.0", "repetition"),
         (Redaction(fields=("a..b",)), "fields.0", "dotted"),
@@ -74,3 +78,17 @@ def test_rules_that_cannot_be_used_are_named_with_why(rules: Redaction, path: st
 def test_a_hostile_text_takes_no_longer_than_another() -> None:
     # Exponential in a backtracking engine: it would not end.
     assert redacted("a" * 50_000 + "b", patterns=("(a+)+$",)) == "a" * 50_000 + "b"
+
+
+def test_patterns_do_not_find_matches_in_what_others_have_replaced() -> None:
+    # One after the other, each of these would make the text eight times as long.
+    assert redacted("abc", patterns=(r"\w",) * 100) == "[redacted]" * 3
+    assert (
+        redacted("edged 12", patterns=(r"\d+", "e", "(?i)D"))
+        == "[redacted]" * 2 + "g" + "[redacted]" * 2 + " [redacted]"
+    )
+
+
+def test_many_patterns_take_about_as_long_as_one() -> None:
+    rows = [{"name": n} for n in range(20_000)]
+    assert redacted(rows, patterns=tuple(rf"\b{n:05}\b" for n in range(100))) == rows
