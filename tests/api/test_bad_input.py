@@ -164,6 +164,15 @@ def test_a_run_that_makes_no_sense(api: Api, greet: str, body: dict[str, object]
     assert api.get("/executions", params={"flowId": greet}).json()["data"] == []
 
 
+def test_metadata_has_a_limit_as_it_is_in_every_list(api: Api, greet: str) -> None:
+    run = {"inputs": [{"name": "a"}], "metadata": {"notes": "é" * 8_000}}
+    assert api.post(f"/flows/{greet}/executions", json=run).status_code == 202
+    run["metadata"] = {"notes": "é" * 8_200}
+    assert refused(api.post(f"/flows/{greet}/executions", json=run)) == (413, "metadata_too_large")
+    schedule = {"name": "large", "flow": greet, "cron": "@daily", "run": run}
+    assert refused(api.post("/schedules", json=schedule)) == (413, "metadata_too_large")
+
+
 def test_a_request_id_is_kept_when_it_is_sane(api: Api) -> None:
     assert api.get("/healthz", headers={"X-Request-ID": "abc-1.2:3"}).headers["X-Request-ID"] == "abc-1.2:3"
     for odd in ("a b", "x" * 129, "é"):

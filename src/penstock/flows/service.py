@@ -30,6 +30,7 @@ from penstock.flows.services import Services
 from penstock.flows.walk import Walker
 from penstock.queue.local import Lane
 from penstock.settings import Limits
+from penstock.storage.executions import dumps
 from penstock.storage.store import Store
 from penstock.types import Json, JsonObject, Tenant
 
@@ -37,6 +38,8 @@ KIND = "flow"
 MAX_INPUT_ERRORS = 50
 MAX_INNER_FLOWS = 500
 """Flows that one run may use as nodes, counted each time they are used."""
+MAX_METADATA_BYTES = 16 * 1024
+"""As JSON: it is in every list, every look at the progress, and every event of it."""
 CHECKED_AT_ONCE = 100
 """More inputs than this are checked in a thread, so that nobody else waits for it."""
 
@@ -116,7 +119,7 @@ class FlowService:
             deadline_ms=self._deadline_ms(saved.graph, request),
             inputs=inputs,
             total_items=total,
-            metadata=request.metadata,
+            metadata=_small(request.metadata),
             webhook_url=request.webhook_url,
             idempotency_key=request.idempotency_key,
             request_hash=request.request_hash,
@@ -275,6 +278,16 @@ class FlowService:
         if seconds > self._limits.max_deadline_seconds:
             raise Invalid("deadline_too_far", f"A deadline is at most {self._limits.max_deadline_seconds:g} s here.")
         return int(seconds * 1000)
+
+
+def _small(metadata: JsonObject | None) -> JsonObject | None:
+    size = 0 if metadata is None else len(dumps(metadata).encode())
+    if size > MAX_METADATA_BYTES:
+        raise TooLarge(
+            "metadata_too_large",
+            f"`metadata` has {size:,} bytes as JSON; at most {MAX_METADATA_BYTES:,}. Send what is larger as an input.",
+        )
+    return metadata
 
 
 def _place(index: int, path: str, request: RunRequest) -> str:
