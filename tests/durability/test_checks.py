@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -122,6 +123,41 @@ def test_a_call_after_a_cancel_is_seen_unless_somebody_retried(evidence: Evidenc
     assert broken(evidence) == {"after a stop"}
     evidence.facts.append({"kind": "retrying", "execution": execution, "at": 950})
     assert broken(evidence) == set()
+
+
+def test_an_overspend_is_seen_also_when_the_budget_was_raised_later(evidence: Evidence) -> None:
+    execution = evidence.calls[0].step.execution
+    cost = 6 * (10 * 150_000 + 5 * 600_000)
+    fact = {"kind": "resuming", "execution": execution, "at": 0, "budget": {"usd": f"{cost / 1e9:.6f}"}}
+    evidence.facts.append(fact)
+    assert broken(evidence) == set()
+    fact["budget"] = {"usd": f"{(cost - 1_000_000) / 1e9:.6f}"}
+    assert broken(evidence) == {"overspent"}
+    evidence.facts.append({**fact, "at": 2000, "budget": {"usd": "5"}})
+    assert broken(evidence) == {"overspent"}
+
+
+@pytest.mark.parametrize(
+    "stream", [{"seen": [1, 3], "ended": True}, {"seen": [1, 2, 2]}, {"seen": [1], "ended": False}]
+)
+def test_a_reader_who_missed_an_event_saw_one_twice_or_waits_for_ever_is_seen(
+    evidence: Evidence, stream: dict[str, Any]
+) -> None:
+    evidence.facts.append({"kind": "stream", "execution": evidence.calls[0].step.execution, "ended": True, **stream})
+    assert broken(evidence) == {"event gaps"}
+
+
+def test_an_end_that_nobody_was_told_of_is_seen(evidence: Evidence) -> None:
+    with closing(sqlite3.connect(evidence.database)) as store, store:
+        store.execute("update executions set webhook_url = 'http://127.0.0.1/hook' where no = 1")
+        (end,) = store.execute("select max(seq) from events where execution_no = 1").fetchone()
+    assert broken(evidence) == {"webhooks lost"}
+    body = json.dumps({"data": {"executionId": evidence.calls[0].step.execution, "seq": end}})
+    delivery = {"path": "/hook", "status": 200, "id": "msg_1", "body": body, "headers": {}}
+    evidence.deliveries.append(delivery)
+    assert broken(evidence) == set()
+    evidence.deliveries.append({**delivery, "id": "msg_2"})
+    assert broken(evidence) == {"webhooks lost"}
 
 
 def test_an_answer_that_is_not_what_is_stored_is_seen(evidence: Evidence) -> None:
