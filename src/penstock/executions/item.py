@@ -304,7 +304,7 @@ class ItemRun:
                 await slots.acquire()
                 await self._run.window.acquire(self.depth + 1)
                 element = ItemRun(self._run, path, value, input_is_stored=found is not None)
-                group.create_task(attend(index, element))
+                group.create_task(attend(index, element)).add_done_callback(element.left)
         await self._come_back()
         ended = [outcome for outcome in outcomes if outcome is not None]
         if len(ended) < len(outcomes):
@@ -331,6 +331,10 @@ class ItemRun:
             self._placed = False
             self._land()
             self._run.window.release()
+
+    def left(self, _: asyncio.Task[Any]) -> None:
+        """Its task is over. One cancelled before its first moment was never in it to give its place back."""
+        self.leave_place()
 
     async def _take_off(self) -> None:
         """Enter the item into the record of what is under way. Raises `ItemFailed` for one that is quarantined."""

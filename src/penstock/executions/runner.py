@@ -292,6 +292,7 @@ class Run:
         item = ItemRun(self, paths.top(planned.ordinal), planned.input, input_is_stored=planned.stored)
         task = asyncio.create_task(item.attend(self.job.run_item))
         self._tasks.add(task)
+        task.add_done_callback(item.left)
         task.add_done_callback(self._item_left)
 
     def _item_left(self, task: asyncio.Task[Outcome | None]) -> None:
