@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -48,6 +48,8 @@ from penstock.storage.executions import dumps
 from penstock.storage.store import Store, Transaction
 from penstock.types import Json, JsonObject, Tenant
 
+T = TypeVar("T")
+
 REMOTE_LOOK_SECONDS = 0.1
 """How often a waiter looks at an execution that another process runs."""
 WAITING_LOOK_SECONDS = 1.0
@@ -78,7 +80,7 @@ class ExecutionService:
         self._signals = dispatcher.signals
         self._standings = Standings(store, dispatcher, max_queued)
         self._elsewhere = Elsewhere(store)
-        self._starting: set[asyncio.Task[Submitted]] = set()
+        self._starting: set[asyncio.Task[Any]] = set()
 
     # Starting
 
@@ -90,8 +92,11 @@ class ExecutionService:
         """
         inputs = None if submission.inputs is None else await _texts(submission.inputs)
         full = await self._standings.refusal(submission.tenant)
-        # What is written as claimed must be begun, so a caller who goes away in between may not stop it halfway.
-        starting = asyncio.create_task(self._start(submission, inputs, full))
+        return await self._to_its_end(self._start(submission, inputs, full))
+
+    async def _to_its_end(self, start: Coroutine[Any, Any, T]) -> T:
+        """What is written as claimed must be begun, so a caller who goes away in between may not stop it halfway."""
+        starting = asyncio.create_task(start)
         self._starting.add(starting)
         starting.add_done_callback(self._starting.discard)
         return await asyncio.shield(starting)
@@ -304,6 +309,9 @@ class ExecutionService:
         Returns it, `running` when there was a place for it, else `pending`. Raises `Conflict` when it is not paused, or
         when its budget is used up and no larger one is given.
         """
+        return await self._to_its_end(self._start_again(tenant, execution_id, wanted))
+
+    async def _start_again(self, tenant: Tenant, execution_id: str, wanted: ResumeRequest) -> Execution:
         project_id = tenant.project_id
         reserved = await self._dispatcher.reserve("batch", project_id)
         owner = None if reserved is None else reserved.owner
