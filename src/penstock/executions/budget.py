@@ -175,10 +175,15 @@ class BudgetMeter(StepMeter):
 
     async def begin(self, reservation: Reservation) -> None:
         self._may_start()
-        reservation.begun = True
         self._ledger.durable += reservation.worst
-        await self._write()
-        self._may_start()
+        try:
+            await self._write()
+            self._may_start()
+        except BaseException:
+            # It stays here, so nobody can bill it; that the store may hold it is so until the step is recorded.
+            self.held += reservation.worst
+            raise
+        reservation.begun = True
         self._left(reservation)
 
     def settle(self, reservation: Reservation, used: Usage) -> None:
