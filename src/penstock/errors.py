@@ -6,6 +6,7 @@ Problem                 a request is refused; the server renders it as problem+j
 ├── BalanceExhausted    402  no compute units are left
 ├── Forbidden           403  the key's scopes do not allow it
 ├── NotFound            404  no such thing in this project
+├── TooSlow             408  the body of the request did not arrive in time
 ├── Conflict            409  the thing is in a state that does not allow it
 ├── TooLarge            413  over a documented limit
 ├── UnsupportedMedia    415  a content type that is not read here
@@ -78,6 +79,11 @@ class Forbidden(Problem):
 class NotFound(Problem):
     status = 404
     title = "Not found"
+
+
+class TooSlow(Problem):
+    status = 408
+    title = "Request timeout"
 
 
 class Conflict(Problem):

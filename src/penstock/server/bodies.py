@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from penstock.errors import FieldError, Invalid, TooLarge, UnsupportedMedia
+from penstock.errors import FieldError, Invalid, TooLarge, TooSlow, UnsupportedMedia
 from penstock.server.problems import field_errors
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+PATIENCE_SECONDS = 60.0
+LEAST_BYTES_PER_SECOND = 1024
+"""A body that comes more slowly only keeps its connection busy."""
 
 _PARSE_IN_THREAD_BYTES = 256 * 1024
 _AT_BYTE = re.compile(r" \(byte (\d+)\)$")
@@ -51,31 +56,36 @@ def expect_type(request: Request, allowed: Collection[str]) -> str:
 
 
 async def read_bytes(request: Request, limit: int) -> bytes:
-    """The whole body. Raises `TooLarge` as soon as it is known to be over `limit` bytes."""
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
-        raise _too_large(limit)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    """The whole body. Raises as `stream_bytes` does."""
+    chunks = [chunk async for chunk in stream_bytes(request, limit)]
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def stream_bytes(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body in the pieces it arrives in. Raises `TooLarge` when they add up to more than `limit` bytes."""
+    """The body in the pieces it arrives in.
+
+    Raises `TooLarge` as soon as it is known to be over `limit` bytes, and `TooSlow` when nothing comes for
+    `PATIENCE_SECONDS`, or when it is slower than `LEAST_BYTES_PER_SECOND` for longer than that.
+    """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        yield chunk
+    clock = asyncio.get_running_loop().time
+    size, begun = 0, clock()
+    async with aclosing(request.stream()) as chunks:
+        while True:
+            left = begun + PATIENCE_SECONDS + size / LEAST_BYTES_PER_SECOND - clock()
+            try:
+                async with asyncio.timeout(min(PATIENCE_SECONDS, left)):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                raise _too_slow() from None
+            if chunk is None:
+                return
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            yield chunk
 
 
 async def read_object(request: Request, limit: int, depth: int) -> dict[str, Any]:
@@ -174,6 +184,10 @@ def _invalid_json(body: bytes, message: str) -> Invalid:
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge("body_too_large", f"The body is larger than {limit:,} bytes, the limit here.")
+
+
+def _too_slow() -> TooSlow:
+    return TooSlow("body_too_slow", f"The body did not arrive: nothing, or too little, came in {PATIENCE_SECONDS:g} s.")
 
 
 def _too_deep(depth: int) -> Invalid:

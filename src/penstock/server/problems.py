@@ -45,6 +45,8 @@ def problem_response(
         sent["Retry-After"] = str(max(1, math.ceil(problem.retry_after_seconds)))
     if problem.status == HTTPStatus.UNAUTHORIZED:
         sent["WWW-Authenticate"] = 'Bearer realm="penstock"'
+    if problem.status == HTTPStatus.REQUEST_TIMEOUT:
+        sent["Connection"] = "close"
     return _response(problem.status, body, sent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
-from penstock.errors import Invalid, TooLarge, UnsupportedMedia
+from penstock.errors import Invalid, TooLarge, TooSlow, UnsupportedMedia
 from penstock.server import bodies
 
 
@@ -148,3 +149,30 @@ async def test_a_bad_line_is_named() -> None:
 async def test_an_endless_line_is_refused() -> None:
     with pytest.raises(TooLarge, match="Line 2"):
         await lines_of(request_of(b"{}\n", *[b"x" * 60] * 3))
+
+
+async def test_a_body_that_stops_coming(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE_SECONDS", 0.05)
+    pieces = [b"[1,"]
+
+    async def receive() -> dict[str, Any]:
+        if not pieces:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": pieces.pop(), "more_body": True}
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+    with pytest.raises(TooSlow, match="did not arrive"):
+        await bodies.read_bytes(request, 1000)
+    assert not pieces
+
+
+async def test_a_body_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE_SECONDS", 0.05)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"1", "more_body": True}
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+    with pytest.raises(TooSlow):
+        await bodies.read_bytes(request, 1000)
