@@ -107,6 +107,18 @@ def test_a_call_for_what_was_in_flight_at_a_kill_is_declared(evidence: Evidence)
     assert declared_repeats(evidence) == 1
 
 
+def test_a_step_that_a_retry_gave_other_inputs_may_be_called_once_for_each(evidence: Evidence) -> None:
+    with closing(sqlite3.connect(evidence.database)) as store, store:
+        columns = [row[1] for row in store.execute("pragma table_info(steps)") if row[1] != "no"]
+        own = {"generation": "1", "fingerprint": "'other'", "model_calls": "0", "cost_nanos": "0", "input_tokens": "0"}
+        values = ", ".join(own.get(column, column) for column in columns)
+        store.execute(f"insert into steps ({', '.join(columns)}) select {values} from steps where no = 1")
+    evidence.calls.append(_call(12, evidence.calls[0].step))
+    assert broken(evidence) == set()
+    evidence.calls.append(_call(13, evidence.calls[0].step))
+    assert broken(evidence) == {"repeated"}
+
+
 @pytest.mark.parametrize("changed", [{"way": "term"}, {"target": "server"}, {"calls": 12}])
 def test_a_repeat_that_no_kill_explains_is_seen(evidence: Evidence, changed: dict[str, Any]) -> None:
     kill = dataclasses.replace(evidence.kills[0], recorded=frozenset(), **changed)
