@@ -19,7 +19,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', 0, 0, $10, $10)
 """
 
 _DUE = """
-select id, host from webhook_deliveries
+select id, host, project_id from webhook_deliveries
 where status = 'pending' and next_attempt_at <= $1 {others}
 order by next_attempt_at limit $2
 """
@@ -97,10 +97,15 @@ def insert(deliveries: Sequence[NewDelivery], now: int) -> Many:
     )
 
 
-def due(now: int, full_hosts: Sequence[str], limit: int) -> Transaction[list[Any]]:
-    """Ids and hosts of what is to be sent by now, longest due first, but for hosts that have their share."""
+def due(now: int, full_hosts: Sequence[str], full_projects: Sequence[str], limit: int) -> Transaction[list[Any]]:
+    """What is to be sent by now (id, host, project_id), longest due first, but for hosts and projects that are full.
+
+    For the engine's own sender, which serves every tenant.
+    """
     others = f"and host not in ({placeholders(len(full_hosts), 3)})" if full_hosts else ""
-    return (yield (_DUE.format(others=others), now, limit, *full_hosts))
+    if full_projects:
+        others += f" and project_id not in ({placeholders(len(full_projects), 3 + len(full_hosts))})"
+    return (yield (_DUE.format(others=others), now, limit, *full_hosts, *full_projects))
 
 
 def to_send(delivery_id: str) -> Transaction[Any | None]:

@@ -1,4 +1,4 @@
-"""Sends what is due, in the process that works: bounded in all and per host, so no receiver holds up the others.
+"""Sends what is due, in the process that works: bounded in all, per host and per project, so none holds up the others.
 
 The store is the queue. What is in flight when the process dies is still due when it comes back.
 """
@@ -53,6 +53,7 @@ class WebhookDispatcher:
         self._wake = asyncio.Event()
         self._in_flight: dict[str, asyncio.Task[None]] = {}
         self._per_host: Counter[str] = Counter()
+        self._per_project: Counter[str] = Counter()
         self._loop_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -97,25 +98,31 @@ class WebhookDispatcher:
                 pass
 
     async def _begin_due(self) -> None:
-        """Begin as much of what is due as there are places; look again while some stood behind a full host."""
+        """Begin as much of what is due as there are places; look again while some stood behind what is full."""
         begun = True
         while begun and (free := self._policy.at_once - len(self._in_flight)) > 0:
-            full = [host for host, count in self._per_host.items() if count >= self._policy.per_host]
-            rows = await self._store.read(deliveries.due(now_ms(), full, free + len(self._in_flight)))
+            hosts = [host for host, count in self._per_host.items() if count >= self._policy.per_host]
+            projects = [project for project, count in self._per_project.items() if count >= self._policy.per_project]
+            rows = await self._store.read(deliveries.due(now_ms(), hosts, projects, free + len(self._in_flight)))
             begun = False
             for row in rows:
-                begun = self._begin(row["id"], row["host"]) or begun
+                begun = self._begin(row["id"], row["host"], row["project_id"]) or begun
 
-    def _begin(self, delivery_id: str, host: str) -> bool:
-        full = len(self._in_flight) >= self._policy.at_once or self._per_host[host] >= self._policy.per_host
+    def _begin(self, delivery_id: str, host: str, project_id: str) -> bool:
+        full = (
+            len(self._in_flight) >= self._policy.at_once
+            or self._per_host[host] >= self._policy.per_host
+            or self._per_project[project_id] >= self._policy.per_project
+        )
         if full or delivery_id in self._in_flight:
             return False
         self._per_host[host] += 1
-        task = asyncio.create_task(self._attend(delivery_id, host), name=f"webhook {delivery_id}")
+        self._per_project[project_id] += 1
+        task = asyncio.create_task(self._attend(delivery_id, host, project_id), name=f"webhook {delivery_id}")
         self._in_flight[delivery_id] = task
         return True
 
-    async def _attend(self, delivery_id: str, host: str) -> None:
+    async def _attend(self, delivery_id: str, host: str, project_id: str) -> None:
         try:
             await self._deliver(delivery_id)
         except Unavailable as error:
@@ -128,9 +135,10 @@ class WebhookDispatcher:
             await asyncio.sleep(RETRY_SECONDS)
         finally:
             del self._in_flight[delivery_id]
-            self._per_host[host] -= 1
-            if not self._per_host[host]:
-                del self._per_host[host]
+            for counter, name in ((self._per_host, host), (self._per_project, project_id)):
+                counter[name] -= 1
+                if not counter[name]:
+                    del counter[name]
             self._wake.set()
 
     async def _deliver(self, delivery_id: str) -> None:

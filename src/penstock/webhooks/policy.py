@@ -20,12 +20,16 @@ _HONOURED = frozenset({429, 503})
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
-    """How persistently, and how many at once. `per_host` keeps a receiver that hangs from holding up the others."""
+    """How persistently, and how many at once.
+
+    `per_host` keeps a receiver that hangs from holding up the others, `per_project` a tenant that has many of those.
+    """
 
     schedule_seconds: tuple[float, ...] = SCHEDULE_SECONDS
     timeout_seconds: float = 15.0
     at_once: int = 32
     per_host: int = 4
+    per_project: int = 16
 
 
 def standing_after(

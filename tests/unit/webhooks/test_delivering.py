@@ -288,6 +288,25 @@ async def test_one_that_hangs_is_cut_off_and_holds_up_nobody_else(
         assert receiver.most_at_once <= 2
 
 
+async def test_a_tenant_whose_receivers_hang_holds_up_no_other(
+    tmp_path: Path, receiver: Receiver, another: Receiver
+) -> None:
+    receiver.answers.extend([HANG] * 100)
+    other = Tenant(TENANT.organization_id, "c" * 24)
+    shared = DeliveryPolicy(schedule_seconds=(0.0,), timeout_seconds=5.0, at_once=4, per_host=4, per_project=2)
+    async with open_told(tmp_path, shared, start=False) as told:
+        for _ in range(6):
+            await told.run(webhook_url=receiver.url)
+        theirs, _ = await told.webhooks.endpoints.create(other, another.url)
+        await told.webhooks.deliveries.test(other, theirs.id)
+        told.webhooks.dispatcher.start()
+        await another.arrived(1)
+        assert receiver.most_at_once <= 2
+        receiver.let_go.set()
+        await told.over(6)
+        assert receiver.most_at_once <= 2
+
+
 async def test_a_timeout_is_an_attempt(told: Told, receiver: Receiver) -> None:
     receiver.answers.append(HANG)
     await told.run(webhook_url=receiver.url)

@@ -23,7 +23,7 @@ def _page(**wanted: Any) -> Transaction[list[Any]]:
 
 
 PLANS = {
-    "due": (lambda: deliveries.due(1, ["x", "y"], 40), "COVERING INDEX webhook_deliveries_due"),
+    "due": (lambda: deliveries.due(1, ["x", "y"], ["p", "q"], 40), "COVERING INDEX webhook_deliveries_due"),
     "page": (_page, "webhook_deliveries_by_project"),
     "page of an endpoint": (lambda: _page(endpoint_id="e"), "webhook_deliveries_by_endpoint"),
     "page of an execution": (lambda: _page(execution_id="e"), "webhook_deliveries_by_execution"),
@@ -69,11 +69,12 @@ async def test_what_is_over_goes_in_pieces_with_its_attempts_and_what_waits_stay
     assert [row["delivery_id"] for row in attempts] == [row["id"] for row in left[:2]]
 
 
-async def test_hosts_that_are_full_are_passed_over(store: SqliteStore) -> None:
+async def test_hosts_and_projects_that_are_full_are_passed_over(store: SqliteStore) -> None:
     await write(store, deliveries.insert([delivery(1)], 1))
-    assert len(await store.read(deliveries.due(1, [], 10))) == 1
-    assert await store.read(deliveries.due(0, [], 10)) == []
-    assert await store.read(deliveries.due(1, ["x"], 10)) == []
+    assert len(await store.read(deliveries.due(1, ["y"], ["p"], 10))) == 1
+    assert await store.read(deliveries.due(0, [], [], 10)) == []
+    assert await store.read(deliveries.due(1, ["x"], [], 10)) == []
+    assert await store.read(deliveries.due(1, ["y"], [TENANT.project_id], 10)) == []
 
 
 async def test_of_secrets_made_at_once_one_counts(store: SqliteStore) -> None:

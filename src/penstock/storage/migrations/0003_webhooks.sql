@@ -54,8 +54,8 @@ create index webhook_deliveries_by_project on webhook_deliveries (project_id, id
 create index webhook_deliveries_by_endpoint on webhook_deliveries (project_id, endpoint_id, id);
 create index webhook_deliveries_by_execution on webhook_deliveries (project_id, execution_id, id);
 create index webhook_deliveries_by_status on webhook_deliveries (project_id, status, id);
--- What the sender looks for: it holds all that the look needs, so hosts that are full are passed over without a read.
-create index webhook_deliveries_due on webhook_deliveries (next_attempt_at, host, id, status) where status = 'pending';
+-- What the sender looks for: it holds all that the look needs, so what is full is passed over without a read.
+create index webhook_deliveries_due on webhook_deliveries (next_attempt_at, host, project_id, id, status) where status = 'pending';
 create index webhook_deliveries_over on webhook_deliveries (finished_at) where status <> 'pending';
 
 create table webhook_attempts (
