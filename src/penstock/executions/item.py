@@ -98,6 +98,7 @@ class ItemRun:
         self._final_output: Json = None
         self._placed = True
         self._away = 0
+        self._coming_back = asyncio.Lock()
         self._slot = NO_SLOT
         self._in_ward = False
 
@@ -318,12 +319,24 @@ class ItemRun:
             await self._run.forget(low, high + "/")
 
     async def _come_back(self) -> None:
-        """Take a place again once nothing of this item is fanned out any more."""
+        """Take a place again once nothing of this item is fanned out any more.
+
+        Branches side by side come back one after the other, for the item has one place; and while one waits for it,
+        another may be fanned out anew, whose elements then need the place more.
+        """
         self._away -= 1
-        if self._away == 0:
+        async with self._coming_back:
+            if self._away > 0 or self._placed:
+                return
             await self._run.window.acquire(self.depth)
+            try:
+                await self._take_off()
+            except BaseException:
+                self._run.window.release()
+                raise
             self._placed = True
-            await self._take_off()
+            if self._away > 0:
+                self.leave_place()
 
     def leave_place(self) -> None:
         """Give this item's place in the window back, if it has one."""

@@ -42,6 +42,37 @@ async def test_a_stop_at_any_moment_gives_every_place_back(core: Core) -> None:
         assert core.dispatcher.places.taken == 0
 
 
+async def test_one_half_of_an_item_comes_back_while_the_other_is_split_again(core: Core) -> None:
+    away = asyncio.Event()
+
+    async def element(item: ItemRun) -> Json:
+        return item.input
+
+    async def first_half(item: ItemRun) -> None:
+        await item.fan_out([1], element, label="a", limit=1)
+
+    async def other_half(item: ItemRun) -> None:
+        await away.wait()
+        await item.fan_out([1, 2], element, label="b", limit=1)
+
+    async def work(item: ItemRun) -> Json:
+        if item.input == 0:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(first_half(item))
+                group.create_task(other_half(item))
+        elif item.input == 2:
+            # It has the only place, so the first half of item 0 waits to come back.
+            away.set()
+            await turns(10)
+        return item.input
+
+    core.work = work
+    execution = await core.submit([0, 1, 2], concurrency=1)
+    ended = await core.service.wait(TENANT, execution.id, 5)
+    assert ended.status == Status.COMPLETED
+    assert core.dispatcher.gate.inside == 0
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_an_item_that_is_split_side_by_side_ends_and_holds_one_place(core: Core, seed: int) -> None:
     draw = random.Random(seed)
