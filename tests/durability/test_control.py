@@ -1,4 +1,4 @@
-"""Pause, resume, budgets and cancel over HTTP, against a model server that keeps its own account of what it was asked."""
+"""Pause, resume and budgets over HTTP, against a model server that keeps its own account of what it was asked."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def model() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def penstock(tmp_path: Path, model: ModelServer) -> Iterator[PenstockProcess]:
-    with PenstockProcess(tmp_path / "data") as server:
+    # Killed so often in so short a time, an innocent item may be under way each time.
+    with PenstockProcess(tmp_path / "data", environment={"PENSTOCK_MAX_ITEM_CRASHES": "1000"}) as server:
         body = {"name": "stand-in", "provider": "openai", "baseUrl": f"{model.url}/v1", "apiKey": "k", "modelName": "m"}
         server.post("/models", body).raise_for_status()
         server.save_flow(FLOW)

@@ -7,6 +7,8 @@ was under way. (After a power failure the file may be old or empty. That was no 
     1st crash   nothing is done: a process dies for many reasons
     2nd crash   every item that was under way both times next has the process to itself
     3rd crash   an item that was under way all three times is quarantined: it fails, and the rest goes on
+
+An item that got further than at the crash before, by a recorded step, is not the one: it counts anew.
 """
 
 from __future__ import annotations

@@ -5,16 +5,22 @@ from __future__ import annotations
 from penstock.storage.store import Transaction
 
 _NOTE = """
-insert into suspects (execution_no, path, crashes)
-select e.no, $2, 1 from executions e
+insert into suspects (execution_no, path, crashes, steps)
+select e.no, $2, 1, (
+  select count(*) from steps s where s.execution_no = $1 and s.path = $2 and s.status <> 'aborted'
+) from executions e
 where e.no = $1 and e.status in ('pending', 'running', 'paused')
   and not exists (select 1 from items i where i.execution_no = $1 and i.path = $2 and i.status <> 'pending')
-on conflict (execution_no, path) do update set crashes = suspects.crashes + 1
+on conflict (execution_no, path) do update
+set crashes = case when excluded.steps > suspects.steps then 1 else suspects.crashes + 1 end, steps = excluded.steps
 """
 
 
 def note(items: list[tuple[int, str]]) -> Transaction[None]:
-    """One more crash for each of these items (execution number, path) that is not over."""
+    """One more crash for each of these items (execution number, path) that is not over.
+
+    One that had recorded more steps than at the crash before begins anew: what kills a process does so each time.
+    """
     for execution_no, path in items:
         yield _NOTE, execution_no, path
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from penstock.executions.flights import SLOTS, Flights, Ward
+from penstock.executions.journal import StepRecord
 from penstock.executions.paths import child, top
+from penstock.models.usage import Usage
+from penstock.storage import steps
+from penstock.storage.store import Transaction
 from penstock.testing.core import open_core
 
 
@@ -56,7 +61,7 @@ async def test_an_item_is_not_blamed_for_its_elements(file: Path, tmp_path: Path
 
 
 async def test_rubbish_in_the_file_is_passed_over(file: Path, tmp_path: Path) -> None:
-    file.write_bytes(b"\xff\x01 no slots at all \x00" * 1000)
+    await asyncio.to_thread(file.write_bytes, b"\xff\x01 no slots at all \x00" * 1000)
     async with open_core(tmp_path / "p.db", works=False) as core:
         flights = Flights(file)
         await flights.recover(core.store)
@@ -87,3 +92,22 @@ async def test_a_suspect_has_the_process_to_itself() -> None:
         gone.cancel()
         free.set()
     assert story == ["a in", "a out", "suspect in", "suspect out", "b in", "b out"]
+
+
+async def test_an_item_that_got_further_is_not_the_one(file: Path, tmp_path: Path) -> None:
+    async with open_core(tmp_path / "p.db", works=False) as core:
+        execution = await core.submit([1])
+        for crashes in range(4):
+            crash(file, (execution.no, top(0)))
+            flights = Flights(file)
+            await flights.recover(core.store)
+            assert flights.suspects == ({(execution.no, top(0)): 2} if crashes == 3 else {})
+            flights.close()
+            if crashes < 2:
+                step = StepRecord(top(0), f"step {crashes}", 0, 0, "succeeded", "f", 1, 1, 1, "1", None, Usage(), None)
+                rows = [step.row(execution.no)]
+
+                def record(rows: list[Any] = rows) -> Transaction[None]:
+                    yield steps.insert_many(rows)
+
+                await core.store.write(record())

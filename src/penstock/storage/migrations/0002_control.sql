@@ -33,6 +33,7 @@ create table outbox (
 create table suspects (
   execution_no bigint not null,
   path text not null,
-  crashes integer not null
+  crashes integer not null,
+  steps integer not null             -- recorded until the last of them: one that got further is no suspect
 );
 create unique index suspects_by_path on suspects (execution_no, path);
