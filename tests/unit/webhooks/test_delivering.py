@@ -293,7 +293,7 @@ async def test_a_tenant_whose_receivers_hang_holds_up_no_other(
 ) -> None:
     receiver.answers.extend([HANG] * 100)
     other = Tenant(TENANT.organization_id, "c" * 24)
-    shared = DeliveryPolicy(schedule_seconds=(0.0,), timeout_seconds=5.0, at_once=4, per_host=4, per_project=2)
+    shared = DeliveryPolicy(schedule_seconds=(0.0,), timeout_seconds=60.0, at_once=4, per_host=4, per_project=2)
     async with open_told(tmp_path, shared, start=False) as told:
         for _ in range(6):
             await told.run(webhook_url=receiver.url)
