@@ -297,9 +297,10 @@ async def test_a_tenant_whose_receivers_hang_holds_up_no_other(
     async with open_told(tmp_path, shared, start=False) as told:
         for _ in range(6):
             await told.run(webhook_url=receiver.url)
+        told.webhooks.dispatcher.start()
+        await receiver.arrived(2)
         theirs, _ = await told.webhooks.endpoints.create(other, another.url)
         await told.webhooks.deliveries.test(other, theirs.id)
-        told.webhooks.dispatcher.start()
         await another.arrived(1)
         assert receiver.most_at_once <= 2
         receiver.let_go.set()
