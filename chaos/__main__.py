@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from chaos.record import Record, write_table
 from chaos.run import Result, judge, run
@@ -17,6 +19,7 @@ from chaos.table import lines, total
 
 def main() -> None:
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, _leave)
     if arguments.table:
         print(write_table())
         return
@@ -60,6 +63,11 @@ def _one(seed: int, kills: int, *, keep: bool) -> Result:
     elif not keep:
         shutil.rmtree(folder)
     return result
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    # As an exception, so that every process that a run has started is ended on the way out.
+    sys.exit(128 + number)
 
 
 def _arguments() -> argparse.Namespace:
