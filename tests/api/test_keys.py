@@ -72,6 +72,12 @@ def test_every_wrong_field_of_a_key_is_named(api: Api) -> None:
     assert {error["path"] for error in answer.json()["errors"]} == {"name", "scopes", "expiresAt", "more"}
 
 
+def test_a_key_that_would_outlast_the_calendar(api: Api) -> None:
+    body = {"name": "eternal", "scopes": ["flows:read"], "expiresAt": "9999-12-31T23:59:59-23:59"}
+    assert code(api.post("/keys", json=body)) == (400, "expiry_too_far")
+    assert api.get("/keys").status_code == 200
+
+
 def test_another_tenants_things_are_not_there(api: Api, other: Api) -> None:
     flow = api.flow(GREET)
     execution = api.post(f"/flows/{flow}/execute-async", json={"name": "Ada"}).json()["executionId"]

@@ -31,6 +31,8 @@ TOUCH_INTERVAL_MS = 60_000
 MIN_CHOSEN_KEY_LENGTH = 16
 MAX_KEY_LENGTH = 512
 MAX_NAME_LENGTH = 200
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999, the last that ISO 8601 can write."""
 _SHOWN_CHARACTERS = 8
 
 _log = logging.getLogger(__name__)
@@ -166,13 +168,16 @@ class Accounts:
         expires_at: int | None = None,
         requests_per_minute: int | None = None,
     ) -> NewKey:
-        """Make a key. Raises `Invalid` for an unknown scope, an empty name or an end in the past."""
+        """Make a key. Raises `Invalid` for an unknown scope, an empty name, or an end in the past or too far away."""
         if not 1 <= len(name) <= MAX_NAME_LENGTH:
             detail = f"A key's name has 1 to {MAX_NAME_LENGTH} characters."
             raise Invalid("name_invalid", detail, errors=(FieldError("name", detail),))
         if expires_at is not None and expires_at <= now_ms():
             detail = "The key would have expired already."
             raise Invalid("expiry_past", detail, errors=(FieldError("expiresAt", "must be in the future"),))
+        if expires_at is not None and expires_at > LATEST_MS:
+            detail = "A key expires before the year 10000, or never: leave expiresAt out."
+            raise Invalid("expiry_too_far", detail, errors=(FieldError("expiresAt", "must be before the year 10000"),))
         key = _new_key()
         info = await self._insert(tenant, name, key, checked_scopes(scopes), expires_at, requests_per_minute)
         if info is None:
