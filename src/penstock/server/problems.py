@@ -58,7 +58,9 @@ def internal_error(request_id: str) -> Response:
 
 def field_errors(errors: Iterable[Any], under: str = "") -> tuple[FieldError, ...]:
     """pydantic's errors as ours; each path is dotted, with list positions in brackets: `rows[3].name`."""
-    return tuple(FieldError(_path(under, error["loc"]), str(error["msg"])) for error in errors)
+    return tuple(
+        FieldError(_path(under, error["loc"]), str(error["msg"]).removeprefix("Value error, ")) for error in errors
+    )
 
 
 def install(app: FastAPI) -> None:
