@@ -44,7 +44,9 @@ class Provider:
         except BaseException:
             meter.give_up(reservation, may_be_billed=True)
             raise
-        meter.settle(reservation, Usage(model_calls=1, input_tokens=10, output_tokens=5, cost_nanos=self.cost, ecu_micros=5))
+        meter.settle(
+            reservation, Usage(model_calls=1, input_tokens=10, output_tokens=5, cost_nanos=self.cost, ecu_micros=5)
+        )
         return "answer"
 
 
