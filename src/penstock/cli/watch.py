@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from penstock.client.events import Event
     from penstock.client.objects import LogEntry
 
+_LEVELS = {"info": 0, "warn": 1, "error": 2}
+
 
 async def watch_run(session: Session, handle: AsyncExecutionHandle) -> int:
     """Follow a run to its end, show its outcome, and return the exit code.
@@ -48,7 +50,7 @@ async def follow_log(
 
 def _matches(entry: LogEntry, *, level: str | None, node: str | None, item: str | None) -> bool:
     return (
-        (level != "error" or entry.level == "error")
+        (level is None or _LEVELS.get(entry.level, 0) >= _LEVELS[level])
         and (node is None or entry.node == node)
         and (item is None or entry.item_path == item)
     )

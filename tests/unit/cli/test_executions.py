@@ -23,7 +23,9 @@ def test_a_log_is_followed_to_the_end_of_the_run(penstock, api):
     execution_id = start(penstock, "partial")
     lines = penstock("executions", "logs", execution_id, "--follow").stdout.splitlines()
     assert ["read succeeded" in lines[0], "read failed" in lines[1]] == [True, True]
-    assert len(penstock("executions", "logs", execution_id, "--follow", "--level", "error").stdout.splitlines()) == 1
+    for level in ("warn", "error"):
+        followed = penstock("executions", "logs", execution_id, "--follow", "--level", level).stdout.splitlines()
+        assert ["failed" in line for line in followed] == [True]
     assert penstock("executions", "logs", execution_id, "--follow", "--node", "other").stdout == ""
 
 
