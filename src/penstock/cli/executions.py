@@ -12,7 +12,7 @@ import click
 from penstock.cli.arguments import NameType, budget_of, budget_options
 from penstock.cli.connect import Place
 from penstock.cli.follow import follow, result_format, show_handle, show_outcome
-from penstock.cli.output import note, plain, show_json, show_records, show_table
+from penstock.cli.output import harmless_json, note, plain, show_json, show_records, show_table
 from penstock.cli.session import PARTIAL, Session, session_command
 from penstock.cli.watch import follow_log, watch_run
 from penstock.client.objects import Execution, Item, LogEntry, Status, Usage
@@ -236,7 +236,7 @@ def _show_items(items: list[Item], *, as_json: bool) -> None:
 def _one_line(entry: LogEntry) -> str:
     import msgspec
 
-    return msgspec.json.encode(entry).decode()
+    return harmless_json(msgspec.json.encode(entry))
 
 
 def _spent(usage: Usage | None) -> str:

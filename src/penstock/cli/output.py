@@ -14,7 +14,8 @@ import msgspec
 from penstock.client.errors import APIStatusError, ExecutionError
 from penstock.client.objects import Record
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Control characters, and what turns the direction of writing, so that a text looks like another.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _WIDTH_OFF_TERMINAL = 160
 _LONGEST_CELL = 200
 
@@ -34,8 +35,12 @@ def plain(value: object) -> str:
 
 def show_json(value: object) -> None:
     """A value as JSON on standard output, indented."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    click.echo(text.decode())
+    click.echo(harmless_json(msgspec.json.format(msgspec.json.encode(value), indent=2)))
+
+
+def harmless_json(encoded: bytes) -> str:
+    """The same JSON with every control character escaped: JSON itself demands that of the first 32 only."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode())
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
@@ -71,7 +76,7 @@ def note(text: str) -> None:
 def show_error(fault: Exception, *, as_json: bool) -> None:
     """What went wrong, on standard error: a sentence and each single fault, or JSON."""
     if as_json:
-        click.echo(msgspec.json.encode(_problem(fault)).decode(), err=True)
+        click.echo(harmless_json(msgspec.json.encode(_problem(fault))), err=True)
         return
     click.echo(f"Error: {plain_lines(getattr(fault, 'detail', None) or str(fault))}", err=True)
     for single in getattr(fault, "errors", ()):

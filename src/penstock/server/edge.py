@@ -62,7 +62,7 @@ class Edge:
         except ClientDisconnect:
             status = status or _CLIENT_GONE
         except Exception:
-            _log.exception("request %s (%s %s) failed", request_id, scope["method"], scope["path"])
+            _log.exception("request %s (%s %r) failed", request_id, scope["method"], scope["path"])
             if status:
                 raise
             await internal_error(request_id)(scope, receive, send_named)

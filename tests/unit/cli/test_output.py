@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
-from penstock.cli.output import plain, show_table
+from penstock.cli.output import plain, show_json, show_table
 
 
 def test_text_of_others_cannot_steer_the_terminal():
@@ -11,6 +13,15 @@ def test_text_of_others_cannot_steer_the_terminal():
     assert plain({"a": [1, None]}) == '{"a":[1,null]}'
     assert plain(None) == ""
     assert plain(datetime(2026, 1, 2, tzinfo=UTC)).startswith("2026-01-0")
+
+
+def test_json_on_a_terminal_cannot_steer_it_either(capsys: Any) -> None:
+    value = {"a\x9b31m": "\x1b[2J \x7f \x85 \u202e ü\n"}
+    show_json(value)
+    shown = capsys.readouterr().out
+    assert not set(shown) & set("\x1b\x9b\x7f\x85\u202e")
+    assert "ü" in shown
+    assert json.loads(shown) == value
 
 
 def test_markup_in_a_table_is_text(capsys):
