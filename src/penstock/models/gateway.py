@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from penstock.errors import StepError
 from penstock.models.adaptive import AdaptiveLimiter
@@ -12,7 +12,7 @@ from penstock.models.catalog import Catalog
 from penstock.models.compute_units import CALL_MICROS
 from penstock.models.meter import Meter, Reservation
 from penstock.models.prices import Price, Prices
-from penstock.models.providers.base import Endpoint, ProviderAnswer
+from penstock.models.providers.base import Endpoint, ProviderAnswer, Tokens
 from penstock.models.providers.registry import PROVIDERS, adapters
 from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parse
 from penstock.models.usage import NOTHING, Usage
@@ -27,6 +27,9 @@ _PARSE_ELSEWHERE_CHARS = 100_000
 _TEST_TIMEOUT_SECONDS = 60.0
 _NOT_BILLED = frozenset({"model_rate_limited", "model_refused_request", "model_error", "model_key_missing"})
 """Failures in which the provider itself said that there is no answer."""
+_MOST_TOKENS = 1_000_000_000
+_MOST_NANOS = 1_000_000_000_000
+"""No call takes more; an endpoint that somebody has saved may say anything."""
 _NEVER_LEFT = frozenset({"connection_failed", "address_refused"})
 
 
@@ -180,13 +183,13 @@ class Gateway:
 
 
 def _settle(meter: Meter, reservation: Reservation, answer: ProviderAnswer, price: Price | None) -> None:
-    tokens = answer.tokens
+    tokens = _credible(answer.tokens)
     used = Usage(
         model_calls=1,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_tokens=tokens.cached,
-        cost_nanos=price.nanos(tokens) if price else 0,
+        cost_nanos=min(price.nanos(tokens), _MOST_NANOS) if price else 0,
         unpriced_calls=0 if price else 1,
         ecu_micros=CALL_MICROS,
     )
@@ -196,6 +199,11 @@ def _settle(meter: Meter, reservation: Reservation, answer: ProviderAnswer, pric
         meter.usage.add(used)
         return
     meter.settle(reservation, used)
+
+
+def _credible(tokens: Tokens) -> Tokens:
+    """What an endpoint says it counted, within reason: nothing that gives budget back, or makes sums overflow."""
+    return Tokens(*(max(0, min(count, _MOST_TOKENS)) for count in astuple(tokens)))
 
 
 def _may_be_billed(error: BaseException) -> bool:

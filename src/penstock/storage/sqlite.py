@@ -180,8 +180,12 @@ class SqliteStore:
         except _FAULTS_OF_A_STATEMENT as error:
             write.error = error
             connection.execute("rollback to one")
-        except sqlite3.Error:
-            raise
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
+                raise
+            # Of this statement (a sum that overflows), so none of the others is to suffer for it.
+            write.error = error
+            connection.execute("rollback to one")
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who awaits it
             write.error = error
             connection.execute("rollback to one")

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from penstock.errors import StepError
@@ -307,3 +308,26 @@ async def test_the_test_call_reports_latency_or_the_error(
     bad = (await gateway.test(tenant, "my-openai")).as_json()
     assert bad["ok"] is False
     assert "bad key" in str(bad["error"])
+
+
+async def test_what_an_endpoint_says_it_counted_is_taken_within_reason(
+    gateway: Gateway, tenant: Tenant, meter: Meter, ask: Ask
+) -> None:
+    counted = {"prompt_tokens": 5 * 10**18, "completion_tokens": -(10**9)}
+    body = msgspec.json.encode({"choices": [{"message": {"content": "hi"}}], "usage": counted})
+
+    async def lie(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(lie, "127.0.0.1", 0) as liar:
+        url = f"http://127.0.0.1:{liar.sockets[0].getsockname()[1]}/v1"
+        pricing = {"inputPerMillionUsd": "1000000", "outputPerMillionUsd": "1000000"}
+        saved = {"name": "liar", "provider": "openai", "baseUrl": url, "apiKey": KEY, "modelName": "m"}
+        await gateway.catalog.create(tenant, {**saved, "pricing": pricing})
+        await gateway.complete(tenant, ask("liar"), meter)
+    used = meter.usage
+    assert (used.input_tokens, used.output_tokens, used.cost_nanos) == (10**9, 0, 10**12)

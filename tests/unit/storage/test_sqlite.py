@@ -298,3 +298,14 @@ async def test_what_ends_on_a_full_disk_parks_and_is_run_by_the_next_process(tmp
         ended = await core.finished(execution)
         assert ended.status == Status.COMPLETED
         assert await core.counts(ended) == {"succeeded": 2}
+
+
+async def test_a_sum_that_overflows_is_the_fault_of_one_statement(store: SqliteStore) -> None:
+    def total() -> Transaction[Any]:
+        yield from add(9)
+        return (yield ("select sum($1 + n - n) from numbers, (values (1), (2), (3))", 2**62))
+
+    first, overflowing, last = await together(store, add(1), total(), add(2))
+    assert (first, last) == (1, 2)
+    assert isinstance(overflowing, sqlite3.OperationalError)
+    assert await numbers(store) == [1, 2]
