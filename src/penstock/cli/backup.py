@@ -28,9 +28,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
 @_json
 def backup(file: Path, data: Path | None, include_key: bool, compact: bool, force: bool, as_json: bool) -> None:
-    """Copy the store to FILE, also while Penstock runs on it, and check the copy.
+    """Copy the store to a file, also while it is in use.
 
-    Secrets in it are encrypted: without their key (PENSTOCK_SECRET_KEY, or secret.key in the data folder) they
+    The copy is checked. Secrets in it are encrypted: without their key (PENSTOCK_SECRET_KEY, or secret.key in the data folder) they
     cannot be read again.
     """
     from penstock.accounts.secrets import KEY_FILE, KEY_VARIABLE
@@ -66,9 +66,10 @@ def backup(file: Path, data: Path | None, include_key: bool, compact: bool, forc
 @click.option("--force", is_flag=True, help="Move a store that is there aside.")
 @_json
 def restore(file: Path, data: Path | None, key: Path | None, force: bool, as_json: bool) -> None:
-    """Bring a backup back into an empty data folder; the next start goes on with what was unfinished.
+    """Bring a backup back into a data folder.
 
-    The backup is checked first. Nothing is deleted: with --force the files that are there get other names.
+    The backup is checked first, and the next start goes on with what was unfinished. Nothing is deleted: with --force
+    the files that are there get other names.
     """
     from penstock.accounts.secrets import KEY_FILE
     from penstock.errors import Problem

@@ -16,7 +16,7 @@ _EVENTS = ("completed", "failed", "cancelled", "timeout", "paused")
 
 @click.group()
 def webhooks() -> None:
-    """Tell other systems what becomes of executions."""
+    """Tell other systems what becomes of runs."""
 
 
 @webhooks.command("list")

@@ -223,7 +223,16 @@ class Api:
         if run.over.is_set():
             return problem(409, "execution_over", "It is over already.")
         self._finish(run, "cancelled", {"progress": 50})
-        return web.json_response({"executionId": run.body["executionId"], "status": "cancelled"})
+        receipt = {
+            "requestedAt": "2026-11-21T20:00:00.000Z",
+            "stoppedAt": "2026-11-21T20:00:00.120Z",
+            "itemsFinished": 0,
+            "itemsDropped": 1,
+            "callsAborted": 1,
+            "costAfterRequestUsd": "0.0000",
+        }
+        body = {"executionId": run.body["executionId"], "status": "cancelled", "receipt": receipt, "links": {}}
+        return web.json_response(body)
 
     async def _retry(self, request: web.Request) -> web.StreamResponse:
         run = self.runs[request.match_info["id"]]
