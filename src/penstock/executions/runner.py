@@ -299,6 +299,8 @@ class Run:
         """An item that could not even record how it failed must not be missing from the result unnoticed."""
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
+        if error is None and self.stopping is None and (task.cancelled() or task.result() is None):
+            error = RuntimeError("something inside it cancelled it")
         if isinstance(error, Exception):
             self._broke(error, "an item")
 
