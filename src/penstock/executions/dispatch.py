@@ -199,9 +199,9 @@ class Dispatcher:
         slot.task = asyncio.create_task(self._attend(no, lease_number, slot, claimed), name=f"execution {no}")
 
     async def _attend(self, no: int, lease_number: int, slot: _Slot, claimed: Execution | None) -> None:
-        ended = None
+        ended, execution = None, claimed
         try:
-            execution = claimed or await patiently(
+            execution = execution or await patiently(
                 self.store, lambda: execution_rows.claim(no, lease_number, self.owner)
             )
             if execution is not None:
@@ -211,6 +211,11 @@ class Dispatcher:
             logger.exception("execution number %d: another process took it over", no)
         except Unavailable as error:
             logger.error("execution number %d stays where it is: %s", no, error.detail)
+        except Exception:
+            # Not even its failure could be written. Nobody else would ever look at what this process says it runs.
+            logger.exception("execution number %d could not be ended; it is taken up again in a moment", no)
+            if execution is not None:
+                await self._let_go(execution)
         finally:
             del self._slots[no]
             slot.ended.set_result(ended)
@@ -239,7 +244,10 @@ class Dispatcher:
                 slot.run.stop(StopReason.PARK)
             return await slot.run.run()
         except Unavailable as error:
-            await self._let_go(execution, error)
+            if error.code == "store_closed":
+                raise
+            logger.error("execution %s goes on when the store does: %s", execution.id, error.detail)
+            await self._let_go(execution)
             return None
         except (Problem, StepError) as error:
             return await self._fail(execution, "job_unavailable", str(error))
@@ -250,11 +258,8 @@ class Dispatcher:
             logger.exception("execution %s broke outside its items", execution.id)
             return await self._fail(execution, "internal_error", f"{type(error).__name__}: {error}"[:500])
 
-    async def _let_go(self, execution: Execution, error: Unavailable) -> None:
-        """The store did not answer: after a moment whoever is free takes the execution up again."""
-        if error.code == "store_closed":
-            raise error
-        logger.error("execution %s goes on when the store does: %s", execution.id, error.detail)
+    async def _let_go(self, execution: Execution) -> None:
+        """After a moment whoever is free takes the execution up again."""
         await asyncio.sleep(RETRY_SECONDS)
         await patiently(self.store, lambda: execution_rows.release(execution.no, execution.lease_number))
 
