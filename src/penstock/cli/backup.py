@@ -30,8 +30,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def backup(file: Path, data: Path | None, include_key: bool, compact: bool, force: bool, as_json: bool) -> None:
     """Copy the store to a file, also while it is in use.
 
-    The copy is checked. Secrets in it are encrypted: without their key (PENSTOCK_SECRET_KEY, or secret.key in the data folder) they
-    cannot be read again.
+    The copy is checked. Secrets in it are encrypted: without their key (PENSTOCK_SECRET_KEY, or secret.key in the data
+    folder) they cannot be read again.
     """
     from penstock.accounts.secrets import KEY_FILE, KEY_VARIABLE
     from penstock.errors import Problem

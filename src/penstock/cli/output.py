@@ -78,8 +78,11 @@ def show_error(fault: Exception, *, as_json: bool) -> None:
     if as_json:
         click.echo(harmless_json(msgspec.json.encode(_problem(fault))), err=True)
         return
-    click.echo(f"Error: {plain_lines(getattr(fault, 'detail', None) or str(fault))}", err=True)
+    detail = getattr(fault, "detail", None) or str(fault)
+    click.echo(f"Error: {plain_lines(detail)}", err=True)
     for single in getattr(fault, "errors", ()):
+        if single.line is None and single.message in detail:
+            continue
         line = f" (line {single.line})" if single.line is not None and single.path != f"line {single.line}" else ""
         place = f"{plain(single.path)}{line}: " if single.path or line else ""
         click.echo(f"  {place}{plain(single.message)}", err=True)

@@ -83,20 +83,17 @@ async def rotate(session: Session, endpoint_id: str | None) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @session_command()
 async def deliveries(session: Session, endpoint: str | None, execution: str | None, status: Any, limit: int) -> None:
-    """List deliveries, newest first."""
+    """List deliveries, newest first; with --json also their URLs and next attempts."""
     listed = session.client.webhooks.deliveries(
         endpoint_id=endpoint, execution_id=execution, status=status, limit=limit
     )
     columns = {
         "id": "id",
-        "event": "event",
         "execution": "execution_id",
-        "url": "url",
+        "event": "event",
         "status": "status",
         "attempts": "attempt_count",
-        "last": "last_status",
-        "error": "last_error",
-        "next attempt": "next_attempt_at",
+        "why not": "last_error",
     }
     found = [delivery async for delivery in listed]
     show_records(found, columns, as_json=session.as_json, none="No deliveries.")
