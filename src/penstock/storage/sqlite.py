@@ -59,6 +59,10 @@ class SqliteStore:
         self._writer.start()
 
     def _open_writer(self) -> sqlite3.Connection:
+        # A new file is its owner's alone, whatever the folder; the log and index beside it get the same permissions.
+        # What else is wrong with the path SQLite says.
+        with contextlib.suppress(OSError):
+            self.path.touch(mode=0o600, exist_ok=False)
         try:
             connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, cached_statements=512
@@ -181,9 +185,9 @@ class SqliteStore:
             write.error = error
             connection.execute("rollback to one")
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
+            if "integer overflow" not in str(error):
                 raise
-            # Of this statement (a sum that overflows), so none of the others is to suffer for it.
+            # Of this statement's numbers, so none of the others is to suffer for it.
             write.error = error
             connection.execute("rollback to one")
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who awaits it
