@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -100,6 +101,18 @@ async def test_writes_are_kept_in_the_order_they_were_handed_in(store: SqliteSto
 
     await together(store, *(append(letter) for letter in "abcdefghij" * 60))
     assert (await store.read(rows_of("select text from numbers")))[0]["text"] == "abcdefghij" * 60
+
+
+async def test_a_new_store_is_its_owner_s_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = SqliteStore(tmp_path / "own.db")
+    finally:
+        os.umask(before)
+    await store.write(rows_of("create table t (n integer)"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("own.db*")}
+    await store.close()
+    assert modes == {"own.db": 0o600, "own.db-wal": 0o600, "own.db-shm": 0o600}
 
 
 async def test_a_read_cannot_write(store: SqliteStore) -> None:
