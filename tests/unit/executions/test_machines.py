@@ -310,7 +310,6 @@ class Spending(Machine):
         return BudgetMeter(
             Claim("p", "batch"),
             self._may_start,
-            lambda usage: None,
             self.ledger,
             self._write,
             lambda reason: self._stop(),
