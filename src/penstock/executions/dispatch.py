@@ -286,7 +286,10 @@ class Dispatcher:
 
     async def _look(self) -> None:
         for row in await self.store.read(execution_rows.to_stop(self.owner)):
-            (self.cancel if row["cancel"] else self.pause)(row["no"])
+            run = self.run_of(row["no"])
+            # What was asked of it before it ended or was paused is not asked of it now that it was begun again.
+            if run is not None and run.execution.lease_number == row["lease_number"]:
+                (self.cancel if row["cancel"] else self.pause)(row["no"])
         for execution in await self.store.read(execution_rows.overdue(now_ms(), 100)):
             ending = Ending(Status.TIMEOUT, None, execution.total_items)
             await self.store.write(conclude(execution, ending))

@@ -364,11 +364,11 @@ def request_cancel(tenant: Tenant, execution_id: str, now: int) -> Transaction[E
 
 
 def to_stop(owner: str) -> Transaction[list[Any]]:
-    """Numbers of this owner's executions that somebody, in any process, wants cancelled or paused."""
+    """This owner's executions that somebody, in any process, wants cancelled or paused: `no, lease_number, cancel`."""
     return (
         yield (
-            "select no, cancel_requested_at is not null as cancel from executions where status = 'running'"
-            " and lease_owner = $1 and (cancel_requested_at is not null or pause_requested_at is not null)",
+            "select no, lease_number, cancel_requested_at is not null as cancel from executions"
+            " where status = 'running' and lease_owner = $1 and (cancel_requested_at is not null or pause_requested_at is not null)",
             owner,
         )
     )

@@ -10,6 +10,7 @@ import pytest
 from penstock.errors import Conflict
 from penstock.executions.item import Attempt, ItemRun
 from penstock.executions.model import ResumeRequest, RetryRequest, Status
+from penstock.storage.store import rows_of
 from penstock.testing.core import TENANT, Core, open_core, refuse
 from penstock.types import Json
 
@@ -198,3 +199,21 @@ async def test_the_same_retry_key_reopens_once(core: Core) -> None:
     second = await core.service.retry(TENANT, execution.id, wanted)
     assert first.generation == second.generation == 1
     assert second.status == Status.FAILED
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+async def test_what_was_asked_of_it_before_is_not_done_to_it_after_a_resume(
+    core: Core, monkeypatch: pytest.MonkeyPatch, cancel: bool
+) -> None:
+    asked = "select no, 1 as lease_number, $1 as cancel from executions"
+    work, execution_id = await paused_halfway(core)
+    work.free.clear()
+    work.begun.clear()
+    # As a look at the store that was under way all the while saw it.
+    monkeypatch.setattr("penstock.storage.executions.to_stop", lambda owner: rows_of(asked, cancel))
+    await core.service.resume(TENANT, execution_id, ResumeRequest())
+    await work.begun.wait()
+    await core.dispatcher._look()
+    work.free.set()
+    ended = await core.service.wait_for(await core.service.get(TENANT, execution_id), 20, until_paused=True)
+    assert ended.status == Status.COMPLETED
