@@ -368,7 +368,8 @@ def to_stop(owner: str) -> Transaction[list[Any]]:
     return (
         yield (
             "select no, lease_number, cancel_requested_at is not null as cancel from executions"
-            " where status = 'running' and lease_owner = $1 and (cancel_requested_at is not null or pause_requested_at is not null)",
+            " where status = 'running' and lease_owner = $1"
+            " and (cancel_requested_at is not null or pause_requested_at is not null)",
             owner,
         )
     )
