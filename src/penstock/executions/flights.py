@@ -5,10 +5,12 @@ microsecond and no write to disk. When the process is killed the kernel keeps th
 was under way. (After a power failure the file may be old or empty. That was no item's fault either.)
 
     1st crash   nothing is done: a process dies for many reasons
-    2nd crash   every item that was under way both times next has the process to itself
-    3rd crash   an item that was under way all three times is quarantined: it fails, and the rest goes on
+    2nd crash   items that were under way both times are suspects: next only a few of them run at a time
+    3rd crash   a suspect that was the only one under way is quarantined: it fails, and the rest goes on; of several,
+                each next runs without the others
 
-An item that got further than at the crash before, by a recorded step, is not the one: it counts anew.
+Everything else runs beside the suspects as ever. An item that got further than at the crash before, by a recorded step,
+is not the one: it counts anew.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from penstock.errors import Unavailable
 from penstock.executions import paths
 from penstock.storage import suspects as suspect_rows
 from penstock.storage.store import Store
+from penstock.storage.suspects import Suspect
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +39,21 @@ _HEAD = struct.Struct("<qH")
 _SLOT_BYTES = 256
 _PATH_BYTES = _SLOT_BYTES - _HEAD.size
 NO_SLOT = -1
+TOGETHER = 16
+"""One in so many suspects runs at a time: of few just one, of hundreds enough that the rest does not wait for hours."""
 
 
 class Ward:
-    """Items normally share the process; a suspect has it to itself. Served in order of arrival."""
+    """Where suspects run: a few at a time, or one without the others. Served in order of arrival."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int = 1) -> None:
+        self.places = places
         self._inside = 0
         self._alone = False
         self._waiting: deque[tuple[bool, asyncio.Future[None]]] = deque()
 
     async def enter(self, *, alone: bool) -> None:
-        """Wait until the item may work. Cancelling the wait leaves nothing behind."""
+        """Wait until the suspect may work. Cancelling the wait leaves nothing behind."""
         if not self._waiting and self._admits(alone=alone):
             self._admit(alone=alone)
             return
@@ -63,13 +69,13 @@ class Ward:
             raise
 
     def leave(self) -> None:
-        """The item works no more."""
+        """The suspect works no more."""
         self._inside -= 1
         self._alone = False
         self._next()
 
     def _admits(self, *, alone: bool) -> bool:
-        return not self._alone and (self._inside == 0 or not alone)
+        return not self._alone and self._inside < (1 if alone else self.places)
 
     def _admit(self, *, alone: bool) -> None:
         self._inside += 1
@@ -92,8 +98,8 @@ class Flights:
     def __init__(self, path: Path | None = None, *, max_crashes: int = MAX_CRASHES) -> None:
         self.max_crashes = max_crashes
         self.ward = Ward()
-        self.suspects: dict[tuple[int, str], int] = {}
-        """Items that were under way in two crashes or more, and in how many."""
+        self.suspects: dict[tuple[int, str], Suspect] = {}
+        """Items that were under way in two crashes or more."""
         self._map = None if path is None else _open(path)
         self._crashed = [] if self._map is None else _read(self._map)
         self._free = list(range(SLOTS - 1, -1, -1)) if self._map is not None else []
@@ -102,14 +108,20 @@ class Flights:
         """Note who was under way when the process before this one died; to be called before anything runs."""
         if self._crashed:
             logger.warning("the process before this one died with %d items under way", len(self._crashed))
-            await store.write(suspect_rows.note(_leaves(self._crashed)))
+            await store.write(suspect_rows.note(_leaves(self._crashed), self.max_crashes))
         self.suspects = await store.read(suspect_rows.known(self.max_crashes - 1))
+        self.ward.places = max(1, len(self.suspects) // TOGETHER)
         if self._map is not None:
             self._map[:] = bytes(len(self._map))
 
     def quarantined(self, execution_no: int, path: str) -> bool:
         """Whether an item may not run any more."""
-        return self.suspects.get((execution_no, path), 0) >= self.max_crashes
+        suspect = self.suspects.get((execution_no, path))
+        return suspect is not None and suspect.guilty
+
+    def must_be_alone(self, execution_no: int, path: str) -> bool:
+        """Whether a suspect may run only without the others."""
+        return self.suspects[execution_no, path].crashes >= self.max_crashes
 
     def take_off(self, execution_no: int, path: str) -> int:
         """An item is about to work; returns its slot."""
@@ -138,7 +150,7 @@ class Flights:
         """See whether items of an execution are still suspected: a retry, in whatever process, forgives them."""
         if self.suspects:
             known = await store.read(suspect_rows.known(self.max_crashes - 1, execution_no))
-            others = {key: crashes for key, crashes in self.suspects.items() if key[0] != execution_no}
+            others = {key: suspect for key, suspect in self.suspects.items() if key[0] != execution_no}
             self.suspects = others | known
 
     def close(self) -> None:

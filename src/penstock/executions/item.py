@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_RETRY = RetryPolicy()
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+LOGGED_ITEMS = 100
+"""Of so many items the log has what their nodes received; of the others, only that of steps that failed."""
+MAX_LOGGED_BYTES = 64 * 1024
 STORE_RETRY_SECONDS = 1.0
 _STORE_TROUBLE = frozenset({"store_full", "store_read_only", "store_unreachable", "store_error"})
 """Troubles of the store that pass, or that people put right while work waits."""
@@ -118,12 +121,21 @@ class ItemRun:
     # Steps
 
     async def step(
-        self, node: str, call: StepCall, policy: StepPolicy, *, fingerprint: str, round_: int = 0, final: bool = False
+        self,
+        node: str,
+        call: StepCall,
+        policy: StepPolicy,
+        *,
+        fingerprint: str,
+        round_: int = 0,
+        final: bool = False,
+        received: bytes | None = None,
     ) -> Json:
         """Do one piece of work, or take its result from the journal where it was done before.
 
         `fingerprint` stands for the settings and inputs of the work: only a record with the same one is taken.
-        `final` says that the result is the item's output, so that it is kept once. Raises `ItemFailed`.
+        `final` says that the result is the item's output, so that it is kept once. `received` is what the work is
+        given, as JSON, for the log. Raises `ItemFailed`.
         """
         replay = self._find(node, round_, fingerprint)
         if replay is not None:
@@ -150,16 +162,27 @@ class ItemRun:
             try:
                 output, text = await self._attempts(call, policy, attempt)
             except (asyncio.CancelledError, Stopping):
+                record.input = self._kept(received)
                 self._abort(record, attempt)
                 raise
             except StepError as error:
+                record.input = self._kept(received, failed=True)
                 info = self._error_info(error, node, attempt.number)
                 self._close(record, attempt, "failed", None, info)
                 self._unwritten.append(record)
                 raise ItemFailed(info) from error
+            record.input = self._kept(received)
             self._close(record, attempt, "succeeded", text, None)
             await self._keep(record, output, wait=policy.effectful, final=final)
         return output
+
+    def _kept(self, received: bytes | None, *, failed: bool = False) -> str | None:
+        """What a step received, where the log is to have it."""
+        if received is None or len(received) > MAX_LOGGED_BYTES:
+            return None
+        wanted = self._run.execution.options.log_inputs
+        first = wanted == "first" and (failed or self.ordinal < LOGGED_ITEMS)
+        return received.decode() if first or wanted == "all" else None
 
     def _find(self, node: str, round_: int, fingerprint: str) -> RecordedStep | None:
         for recorded in reversed(self._recorded.get((node, round_), ())):
@@ -329,20 +352,16 @@ class ItemRun:
             if self._away > 0 or self._placed:
                 return
             await self._run.window.acquire(self.depth)
-            try:
-                await self._take_off()
-            except BaseException:
-                self._run.window.release()
-                raise
             self._placed = True
+            await self._take_off()
             if self._away > 0:
                 self.leave_place()
 
     def leave_place(self) -> None:
         """Give this item's place in the window back, if it has one."""
+        self._land()
         if self._placed:
             self._placed = False
-            self._land()
             self._run.window.release()
 
     def left(self, _: asyncio.Task[Any]) -> None:
@@ -359,9 +378,17 @@ class ItemRun:
                     " Look at the log for the cause, then retry it."
                 )
                 raise ItemFailed(self._error_info(StepError("item_quarantined", message), None, 0))
-            await flights.ward.enter(alone=(no, self.path) in flights.suspects)
-            self._in_ward = True
+            if (no, self.path) in flights.suspects:
+                await self._enter_ward(alone=flights.must_be_alone(no, self.path))
         self._slot = flights.take_off(no, self.path)
+
+    async def _enter_ward(self, *, alone: bool) -> None:
+        """Wait for the turn of a suspect; its place is for others meanwhile."""
+        self.leave_place()
+        await self._run.flights.ward.enter(alone=alone)
+        self._in_ward = True
+        await self._run.window.acquire(self.depth)
+        self._placed = True
 
     def _land(self) -> None:
         self._run.flights.land(self._slot)

@@ -56,6 +56,7 @@ class StepRecord:
     error: str | None
     usage: Usage
     detail: str | None
+    input: str | None = None
     output_is_item: bool = False
     held: Amounts = NOTHING
     lost: Amounts = NOTHING
@@ -84,6 +85,7 @@ class StepRecord:
             usage.unpriced_calls,
             self.detail,
             usage.ecu_micros,
+            self.input,
         )
 
 

@@ -102,6 +102,10 @@ class Reopening(msgspec.Struct, frozen=True, rename="camel"):
     error_codes: tuple[str, ...] = ()
 
 
+LogInputs = Literal["first", "all", "none"]
+"""Of which items the log keeps what nodes received: the first hundred and what failed, all, or none."""
+
+
 class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """How one execution is to be run."""
 
@@ -112,6 +116,7 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     reopening: Reopening | None = None
     """What a retry of many items leaves to its next owner."""
     budget: Budget | None = None
+    log_inputs: LogInputs = "first"
     redact: Redaction | None = None
     """What the flow does not want shown in logs and callbacks."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from penstock.errors import FieldError, Unprocessable
+from penstock.executions.model import LogInputs
 from penstock.flows.budget import BudgetSettings
 from penstock.flows.document_text import Lines, line_of
 from penstock.flows.nodes import registry
@@ -52,6 +53,8 @@ class FlowSettings(DocumentModel):
     """Items under way at once."""
     deadline_seconds: Annotated[float, Field(gt=0, le=7 * 86400)] | None = None
     budget: BudgetSettings | None = None
+    log_inputs: LogInputs = "first"
+    """Of which items the log keeps what nodes received; `first`: of the first 100, and of every step that failed."""
     redact: RedactSettings | None = None
 
 

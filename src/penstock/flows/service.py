@@ -266,7 +266,13 @@ class FlowService:
         if budget is None and settings.budget is not None:
             budget = settings.budget.budget()
         redact = None if settings.redact is None else settings.redact.rules()
-        return Options(concurrency=concurrency, on_item_error=policy, budget=budget, redact=redact)
+        return Options(
+            concurrency=concurrency,
+            on_item_error=policy,
+            budget=budget,
+            log_inputs=settings.log_inputs,
+            redact=redact,
+        )
 
     def _check_concurrency(self, concurrency: int) -> None:
         if concurrency > self._limits.max_concurrency:

@@ -212,13 +212,15 @@ class _Walk:
             )
             return await node.node.run(context, settings, inputs)
 
+        received = msgspec.json.encode(inputs, order="deterministic")
         return await item.step(
             walker.prefix + node.name,
             call,
             _policy(node),
-            fingerprint=_fingerprint(node, inputs),
+            fingerprint=hashlib.blake2b(received, digest_size=12, key=node.digest).hexdigest(),
             round_=round_,
             final=not walker.prefix and walker.graph.final == node.name,
+            received=received,
         )
 
     # Flows as nodes, splits
@@ -355,11 +357,6 @@ def _policy(node: GraphNode) -> StepPolicy:
         return StepPolicy(node.node.effectful, timeout_seconds=timeout)
     policy = RetryPolicy(retry.max_attempts, retry.initial_delay_seconds, retry.max_delay_seconds)
     return StepPolicy(node.node.effectful, policy, timeout)
-
-
-def _fingerprint(node: GraphNode, inputs: dict[str, Json]) -> str:
-    encoded = msgspec.json.encode(inputs, order="deterministic")
-    return hashlib.blake2b(encoded, digest_size=12, key=node.digest).hexdigest()
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -115,7 +115,7 @@ def log_line(row: Any) -> JsonObject:
         "round": row["round"],
         "durationMs": row["duration_ms"],
         "attempts": row["attempts"],
-        "input": raw(row["item_input"]),
+        "input": raw(row["input"]),
         "output": raw(row["output"]),
         "error": error,
         "usage": _usage(row),

@@ -184,7 +184,7 @@ class Item(msgspec.Struct, rename="camel"):
 
 
 class LogLine(msgspec.Struct, rename="camel"):
-    """A node's work on an item. `input` is the item's, where it came with the request."""
+    """A node's work on an item. `input` is what the node received, where it is kept (`settings.logInputs`)."""
 
     seq: int
     at: str

@@ -16,12 +16,12 @@ from penstock.types import Tenant
 COLUMNS = (
     "execution_no, path, node, round, generation, status, fingerprint, attempts, started_at, duration_ms, output,"
     " output_is_item, error, model_calls, input_tokens, output_tokens, cached_tokens, cost_nanos, unpriced_calls,"
-    " detail, ecu_micros"
+    " detail, ecu_micros, input"
 )
 
 _INSERT = f"""
 insert into steps ({COLUMNS})
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 on conflict do nothing
 """
 
@@ -34,7 +34,7 @@ OF_PATHS = (
 
 LogLevel = Literal["info", "warn", "error"]
 
-_SHOWN_TEXTS = ("item_input", "output", "error", "detail")
+_SHOWN_TEXTS = ("input", "output", "error", "detail")
 
 # The condition of `warn` is that of the index `steps_notable`, word for word.
 _OF_LEVEL: Mapping[LogLevel, str] = {
@@ -131,7 +131,7 @@ def log_page(
         args.append(path)
         conditions += f" and s.no in ({OF_PATHS.format(f'= ${4 + len(args)}')})"
     rows = yield (
-        "select s.*, i.input as item_input, i.status as item_status"
+        "select s.*, i.status as item_status"
         " from steps s join executions e on e.no = s.execution_no and e.project_id = $4"
         " left join items i on i.execution_no = s.execution_no and i.path = s.path"
         f" where s.execution_no = $1 and s.no > $2 {conditions} {_OF_LEVEL[level]} order by s.no limit $3",

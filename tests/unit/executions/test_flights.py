@@ -14,6 +14,7 @@ from penstock.executions.paths import child, top
 from penstock.models.usage import Usage
 from penstock.storage import steps
 from penstock.storage.store import Transaction
+from penstock.storage.suspects import Suspect
 from penstock.testing.core import open_core
 
 
@@ -42,7 +43,7 @@ async def test_who_was_under_way_is_counted_and_who_had_landed_is_not(file: Path
             before.land(landed)
             after = Flights(file)
             await after.recover(core.store)
-            assert after.suspects == ({(no, top(2)): crashes} if crashes > 1 else {})
+            assert after.suspects == ({(no, top(2)): Suspect(crashes, crashes == 3)} if crashes > 1 else {})
             assert after.quarantined(no, top(2)) == (crashes == 3)
             after.close()
             before.close()
@@ -70,28 +71,50 @@ async def test_rubbish_in_the_file_is_passed_over(file: Path, tmp_path: Path) ->
         flights.close()
 
 
-async def test_a_suspect_has_the_process_to_itself() -> None:
-    ward, story = Ward(), []
+async def test_of_several_suspects_none_is_guilty_and_each_next_runs_without_the_others(
+    file: Path, tmp_path: Path
+) -> None:
+    async with open_core(tmp_path / "p.db", works=False) as core:
+        no = (await core.submit([1, 2])).no
+        for _ in range(3):
+            crash(file, (no, top(0)), (no, top(1)))
+            flights = Flights(file)
+            await flights.recover(core.store)
+            flights.close()
+        assert not flights.quarantined(no, top(0))
+        assert flights.must_be_alone(no, top(0))
+        crash(file, (no, top(1)))
+        flights = Flights(file)
+        await flights.recover(core.store)
+        assert (flights.quarantined(no, top(0)), flights.quarantined(no, top(1))) == (False, True)
+        flights.close()
+
+
+async def test_suspects_run_a_few_at_a_time_and_one_alone() -> None:
+    ward, story = Ward(2), []
     free = asyncio.Event()
 
-    async def item(name: str, *, alone: bool, until: asyncio.Event | None = None) -> None:
+    async def suspect(name: str, *, alone: bool = False) -> None:
         await ward.enter(alone=alone)
         story.append(f"{name} in")
-        if until is not None:
-            await until.wait()
+        await free.wait()
         story.append(f"{name} out")
         ward.leave()
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(item("a", alone=False, until=free))
-        group.create_task(item("suspect", alone=True))
-        group.create_task(item("b", alone=False))
-        gone = group.create_task(item("gone", alone=True))
+        for name in "abc":
+            group.create_task(suspect(name))
+        group.create_task(suspect("alone", alone=True))
+        gone = group.create_task(suspect("gone", alone=True))
+        group.create_task(suspect("d"))
         await asyncio.sleep(0)
-        assert story == ["a in"], "a suspect waits for those inside, and the others for it"
+        assert story == ["a in", "b in"]
         gone.cancel()
         free.set()
-    assert story == ["a in", "a out", "suspect in", "suspect out", "b in", "b out"]
+    assert story[:4] == ["a in", "b in", "a out", "b out"]
+    at = story.index("alone in")
+    assert story[at + 1] == "alone out"
+    assert story.count("c out") == story.count("d out") == 1
 
 
 async def test_an_item_that_got_further_is_not_the_one(file: Path, tmp_path: Path) -> None:
@@ -101,7 +124,7 @@ async def test_an_item_that_got_further_is_not_the_one(file: Path, tmp_path: Pat
             crash(file, (execution.no, top(0)))
             flights = Flights(file)
             await flights.recover(core.store)
-            assert flights.suspects == ({(execution.no, top(0)): 2} if crashes == 3 else {})
+            assert flights.suspects == ({(execution.no, top(0)): Suspect(2, False)} if crashes == 3 else {})
             flights.close()
             if crashes < 2:
                 step = StepRecord(top(0), f"step {crashes}", 0, 0, "succeeded", "f", 1, 1, 1, "1", None, Usage(), None)

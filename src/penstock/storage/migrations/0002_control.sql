@@ -34,6 +34,7 @@ create table suspects (
   execution_no bigint not null,
   path text not null,
   crashes integer not null,
+  guilty boolean not null,           -- it was the only suspect under way at the last of them
   steps integer not null             -- recorded until the last of them: one that got further is no suspect
 );
 create unique index suspects_by_path on suspects (execution_no, path);
