@@ -57,9 +57,7 @@ def page(execution: Execution, after: int, limit: int) -> Transaction[list[Any]]
 
 def log_page(execution: Execution, after: int, limit: int) -> Transaction[list[Any]]:
     """The next lines of the log behind a number."""
-    return (
-        yield from step_rows.log_page(execution.tenant, execution.no, after=after, limit=limit)
-    )
+    return (yield from step_rows.log_page(execution.tenant, execution.no, after=after, limit=limit))
 
 
 def last_log(execution: Execution) -> Transaction[int]:
