@@ -1,4 +1,4 @@
-"""Whole lives at random: run, cancel, time out, stop, start again, retry; after each step the books must balance."""
+"""Whole lives at random: run, pause, cancel, stop, start again, retry; after each step the books must balance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from penstock.errors import Conflict
 from penstock.executions.item import ItemRun
-from penstock.executions.model import Execution, RetryRequest, Status
+from penstock.executions.model import Execution, ResumeRequest, RetryRequest, Status
 from penstock.models.usage import Usage
 from penstock.storage.store import Transaction
 from penstock.testing.core import TENANT, Core, open_core, refuse
@@ -73,6 +73,7 @@ async def check_books(core: Core, no: int) -> None:
     assert sum(body["counts"].values()) == body["totalItems"]
     assert body["counts"]["pending"] == body["counts"]["running"] == 0
     assert core.dispatcher.places.taken == 0
+    assert (core.dispatcher.gate.inside, core.dispatcher.gate.waiting) == (0, 0)
     if execution.status == Status.COMPLETED:
         assert body["progress"] == 100
 
@@ -86,13 +87,19 @@ async def _id_of(core: Core, no: int) -> str:
 
 
 async def disturb(core: Core, world: World, execution: Execution) -> None:
-    """Let it run a while, then leave it, cancel it, or wait for its end."""
-    choice = world.draw.choice(["leave", "cancel", "end", "end"])
+    """Let it run a while, then leave it, cancel it, set it aside for a moment, or wait for its end."""
+    choice = world.draw.choice(["leave", "cancel", "pause", "end"])
     for _ in range(world.draw.randint(0, 30)):
         await core.store.read(_nothing())
     if choice == "cancel":
         try:
             await core.service.cancel(TENANT, execution.id)
+        except Conflict:
+            pass
+    if choice == "pause":
+        try:
+            await core.service.pause(TENANT, execution.id, wait_seconds=20)
+            await core.service.resume(TENANT, execution.id, ResumeRequest())
         except Conflict:
             pass
     if choice != "leave":
