@@ -55,8 +55,9 @@ def test_filters_narrow_together(api: Any, execution: str) -> None:
 
 
 def test_what_the_flow_redacts_is_not_in_its_log_but_in_its_results(api: Any, execution: str) -> None:
-    for line in lines(api, execution):
-        assert line["input"]["user"] == {"email": "[redacted]"}
+    received = [line["input"] for line in lines(api, execution)]
+    assert {"email": "[redacted]"} in [inputs["user"] for inputs in received if "user" in inputs]
+    assert "@example.org" not in str(received)
     # The name of the field is gone there, so only a pattern can find it.
     assert any("jo5@example.org" in str(line["output"]) for line in lines(api, execution))
     assert "jo5@example.org" in api.get(f"/executions/{execution}/results").text
