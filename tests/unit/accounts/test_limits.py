@@ -31,7 +31,7 @@ async def test_what_was_set_holds_here_at_once_and_elsewhere_when_it_is_read(sto
 
 async def test_other_settings_of_the_project_stay(store: SqliteStore) -> None:
     tenant = await project(store)
-    await store.write(rows_of("update projects set settings = '{\"theme\":\"dark\",\"retentionDays\":3}'"))
+    await store.write(rows_of('update projects set settings = \'{"theme":"dark","retentionDays":3}\''))
     await ProjectLimits(store).change(tenant, TenantLimits(weight=2.0))
     (row,) = await store.read(rows_of("select settings from projects"))
     assert row["settings"] == '{"theme": "dark", "weight": 2.0}'
