@@ -6,8 +6,7 @@ import asyncio
 import functools
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -79,9 +78,8 @@ def run(work: Coroutine[Any, Any, int | None], *, as_json: bool) -> int:
     from penstock.errors import Problem
 
     try:
-        with _terminated_like_interrupted():
-            return asyncio.run(work) or DONE
-    except KeyboardInterrupt:
+        return asyncio.run(_until_terminated(work)) or DONE
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
     except Problem as fault:
         show_error(fault, as_json=as_json)
@@ -96,21 +94,14 @@ def run(work: Coroutine[Any, Any, int | None], *, as_json: bool) -> int:
         return FAILED
 
 
-def _interrupt(number: int, frame: object) -> None:
-    # A shell starts a job in the background with SIGINT ignored, so there raising that would do nothing.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        raise KeyboardInterrupt
-    signal.raise_signal(signal.SIGINT)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM stops a command as Ctrl-C does, so that an engine in this process parks its work."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+async def _until_terminated(work: Coroutine[Any, Any, int | None]) -> int | None:
+    """SIGTERM stops a command as Ctrl-C does, by cancelling its task: so an engine in this process parks its work."""
+    task = asyncio.current_task()
+    if task is None or threading.current_thread() is not threading.main_thread():
+        return await work
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        yield
+        return await work
     finally:
-        signal.signal(signal.SIGTERM, before)
+        loop.remove_signal_handler(signal.SIGTERM)
