@@ -61,10 +61,6 @@ class Ledger:
         self._open -= 1
         self.spent += spent
         self.lost += lost
-        self.wake()
-
-    def wake(self) -> None:
-        """Let everybody who waits for room look again."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

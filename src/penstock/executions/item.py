@@ -15,9 +15,9 @@ from penstock.clock import now_ms
 from penstock.errors import LimitReached, Problem, StepError, Unavailable
 from penstock.executions import paths
 from penstock.executions.budget import StepMeter
-from penstock.executions.flights import NO_SLOT
 from penstock.executions.journal import ItemRecord, LeaseLost, StepRecord
 from penstock.executions.model import ErrorInfo, ItemStatus
+from penstock.executions.presence import Presence
 from penstock.executions.retries import RetryPolicy
 from penstock.models.meter import Meter
 from penstock.models.usage import NOTHING, Usage
@@ -99,11 +99,7 @@ class ItemRun:
         self._unwritten: list[StepRecord] = []
         self._final: StepRecord | None = None
         self._final_output: Json = None
-        self._placed = True
-        self._away = 0
-        self._coming_back = asyncio.Lock()
-        self._slot = NO_SLOT
-        self._in_ward = False
+        self._presence = Presence(run.window, run.flights, run.execution.no, path)
 
     @property
     def depth(self) -> int:
@@ -315,8 +311,7 @@ class ItemRun:
                 slots.release()
 
         slots = asyncio.Semaphore(limit)
-        self._away += 1
-        self.leave_place()
+        self._presence.go_away()
         async with asyncio.TaskGroup() as group:
             for index, (path, value) in enumerate(numbered):
                 found = known.get(path)
@@ -329,7 +324,7 @@ class ItemRun:
                 await self._run.window.acquire(self.depth + 1)
                 element = ItemRun(self._run, path, value, input_is_stored=found is not None)
                 group.create_task(attend(index, element)).add_done_callback(element.left)
-        await self._come_back()
+        await self._presence.come_back()
         ended = [outcome for outcome in outcomes if outcome is not None]
         if len(ended) < len(outcomes):
             raise Stopping
@@ -341,61 +336,9 @@ class ItemRun:
             low, high = paths.child(self.path, label, count), paths.child(self.path, label, paths.LARGEST_ORDINAL)
             await self._run.forget(low, high + "/")
 
-    async def _come_back(self) -> None:
-        """Take a place again once nothing of this item is fanned out any more.
-
-        Branches side by side come back one after the other, for the item has one place; and while one waits for it,
-        another may be fanned out anew, whose elements then need the place more.
-        """
-        self._away -= 1
-        async with self._coming_back:
-            if self._away > 0 or self._placed:
-                return
-            await self._run.window.acquire(self.depth)
-            self._placed = True
-            await self._take_off()
-            if self._away > 0:
-                self.leave_place()
-
-    def leave_place(self) -> None:
-        """Give this item's place in the window back, if it has one."""
-        self._land()
-        if self._placed:
-            self._placed = False
-            self._run.window.release()
-
     def left(self, _: asyncio.Task[Any]) -> None:
         """Its task is over. One cancelled before its first moment was never in it to give its place back."""
-        self.leave_place()
-
-    async def _take_off(self) -> None:
-        """Enter the item into the record of what is under way. Raises `ItemFailed` for one that is quarantined."""
-        flights, no = self._run.flights, self._run.execution.no
-        if flights.suspects:
-            if flights.quarantined(no, self.path):
-                message = (
-                    f"Penstock died {flights.max_crashes} times while this item was under way, so it is not run again."
-                    " Look at the log for the cause, then retry it."
-                )
-                raise ItemFailed(self._error_info(StepError("item_quarantined", message), None, 0))
-            if (no, self.path) in flights.suspects:
-                await self._enter_ward(alone=flights.must_be_alone(no, self.path))
-        self._slot = flights.take_off(no, self.path)
-
-    async def _enter_ward(self, *, alone: bool) -> None:
-        """Wait for the turn of a suspect; its place is for others meanwhile."""
-        self.leave_place()
-        await self._run.flights.ward.enter(alone=alone)
-        self._in_ward = True
-        await self._run.window.acquire(self.depth)
-        self._placed = True
-
-    def _land(self) -> None:
-        self._run.flights.land(self._slot)
-        self._slot = NO_SLOT
-        if self._in_ward:
-            self._in_ward = False
-            self._run.flights.ward.leave()
+        self._presence.leave()
 
     # The whole item
 
@@ -412,8 +355,7 @@ class ItemRun:
                 await self._load_recorded()
             outcome = await self._outcome(work)
             await self._record(outcome, started)
-            if self._in_ward:
-                self._run.flights.cleared(self._run.execution.no, self.path)
+            self._presence.done()
             return outcome
         except Stopping:
             return None
@@ -422,7 +364,7 @@ class ItemRun:
             return None
         finally:
             tally.end(self.path)
-            self.leave_place()
+            self._presence.leave()
             # Finished work of an item that is not: it is paid for, so the next run of the item finds it.
             for record in self._unwritten:
                 self._run.journal.add(self._run.holder, record)
@@ -433,10 +375,12 @@ class ItemRun:
 
     async def _outcome(self, work: Callable[[ItemRun], Awaitable[Json]]) -> Outcome:
         try:
-            await self._take_off()
+            await self._presence.take_off()
             return Outcome(ItemStatus.SUCCEEDED, await work(self), None)
         except ItemFailed as failed:
             return Outcome(ItemStatus.FAILED, None, failed.info)
+        except StepError as refused:
+            return Outcome(ItemStatus.FAILED, None, self._error_info(refused, None, 0))
         except (Stopping, LeaseLost, Unavailable):
             # `Unavailable` of a step has become a `StepError`; this one is the store's, and no fault of the item.
             raise

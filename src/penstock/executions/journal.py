@@ -248,12 +248,7 @@ class Journal:
                 return
         reached("journal.after_commit")
         self.trouble = None
-        if self._observe is not None:
-            self._observe(_flush_of(contributions, perf_counter() - started))
-        for contribution in contributions:
-            if contribution.last_seq is not None:
-                contribution.settle()
-                contribution.holder.committed(contribution.steps, contribution.items, contribution.last_seq)
+        self._tell(contributions, perf_counter() - started)
         lost = {c.holder.execution_no for c in contributions if c.last_seq is None}
         for entry in entries:
             if entry.waiter is not None and not entry.waiter.done():
@@ -261,6 +256,19 @@ class Journal:
                     entry.waiter.set_exception(LeaseLost())
                 else:
                     entry.waiter.set_result(None)
+
+    def _tell(self, contributions: list[_Contribution], seconds: float) -> None:
+        """Say what is on disk to those who count it."""
+        try:
+            if self._observe is not None:
+                self._observe(_flush_of(contributions, seconds))
+            for contribution in contributions:
+                if contribution.last_seq is not None:
+                    contribution.settle()
+                    contribution.holder.committed(contribution.steps, contribution.items, contribution.last_seq)
+        except Exception:
+            # The boundary of the one task that writes: without it nobody's work would ever be recorded again.
+            logger.exception("counting what was committed broke")
 
     def _refuse(self, entries: list[_Entry], error: Exception) -> None:
         for entry in entries:

@@ -146,8 +146,6 @@ class Run:
                 "nanos": self.calls.spent_nanos,
             }
         self._stopped.set()
-        if self.ledger is not None:
-            self.ledger.wake()
         parked_before, self._parked = self._parked, self._parked or reason == StopReason.PARK
         if reason == StopReason.PAUSE or (reason == StopReason.PARK and not parked_before):
             self._window_closed()
