@@ -71,11 +71,11 @@ async def test_a_damaged_end_of_the_log_costs_the_last_commits_only(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 12 MB where the data folder is to be."""
+    """A disk of 16 MB where the data folder is to be: the log alone may take 8."""
     folder = tmp_path / "data"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, check=False
     )
     if mounted.returncode != 0:
         pytest.skip("mounting a small disk takes root")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import mmap
 import os
@@ -34,9 +35,9 @@ from penstock.storage.suspects import Suspect
 logger = logging.getLogger(__name__)
 
 MAX_CRASHES = 3
-SLOTS = 16_384
+SLOTS = 8_192
 _HEAD = struct.Struct("<qH")
-_SLOT_BYTES = 256
+_SLOT_BYTES = 128
 _PATH_BYTES = _SLOT_BYTES - _HEAD.size
 NO_SLOT = -1
 TOGETHER = 16
@@ -164,11 +165,15 @@ def _open(path: Path) -> mmap.mmap:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with contextlib.closing(os.fdopen(descriptor, "r+b")) as file:
-            file.truncate(SLOTS * _SLOT_BYTES)
+            # Every byte is written now: one without room on the disk would kill the process when it is first touched.
+            missing = SLOTS * _SLOT_BYTES - file.seek(0, os.SEEK_END)
+            file.write(bytes(max(0, missing)))
+            file.flush()
             return mmap.mmap(file.fileno(), SLOTS * _SLOT_BYTES)
     except OSError as error:
+        code = "store_full" if error.errno == errno.ENOSPC else "store_read_only"
         detail = f"{path} cannot be made: {error.strerror}. Check its folder's owner, permissions and room."
-        raise Unavailable("store_read_only", detail) from error
+        raise Unavailable(code, detail) from error
 
 
 def _read(pages: mmap.mmap) -> list[tuple[int, str]]:
