@@ -78,6 +78,8 @@ def test_a_stream_tells_what_happens_and_ends_with_the_run(api: Api, site: Site,
         assert answer.headers["X-Accel-Buffering"] == "no"
         coming = events_of(answer)
         messages = [next(coming), next(coming)]
+        while not any(message["event"] == "progress" for message in messages):
+            messages.append(next(coming))
         site.open_gate(gate)
         messages += coming
     assert numbers(messages) == [1, 2, 3, 4]

@@ -52,7 +52,8 @@ async def test_smollm2_answers_with_text_and_structure_and_can_be_stopped(
     assert caught.value.code == "model_refused_request"
     assert "context" in (caught.value.cause or "")
 
-    endless = ask("local/smollm2", "Tell a very long story.", params={"maxTokens": 3_000}, timeout_seconds=0.3)
+    params = {"maxTokens": 3_000, "temperature": 0}
+    endless = ask("local/smollm2", "Tell a very long story.", params=params, timeout_seconds=0.3)
     with pytest.raises(StepError) as caught:
         await gateway.complete(tenant, endless, meter)
     assert caught.value.code == "model_timeout"
