@@ -1,7 +1,7 @@
 # make demo    installs Penstock and runs the main job, with a local model when no provider key is set
 # make test    installs what the tests need and runs all of them
 # make check   style, types, and which package may import which
-# make bench   measures, and makes docs/benchmarks.md (NAME=sync_overhead|flow_throughput|memory|cold_start|all)
+# make bench   measures, and makes docs/benchmarks.md (NAME=one of benchmarks/report.py, or all)
 # make chaos   kills Penstock at random and checks what it promises (SEED=1 RUNS=1 MINUTES=30 KILLS=8 RECORD=1)
 # make lock    makes the locked requirements anew
 
