@@ -111,7 +111,7 @@ def test_a_flow_in_the_documentation_is_valid(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A server with the example flow on it; yields the environment of somebody who uses it."""
+    """A server with the example flow and its rows on it; yields the environment of somebody who uses it."""
     folder = tmp_path_factory.mktemp("docs")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
     environment |= {"PENSTOCK_API_KEY": KEY, "PENSTOCK_DEFAULT_MODEL": "scripted/any"}
@@ -122,8 +122,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         try:
             line = next(line for line in process.stdout if " is listening on " in line)
             environment["PENSTOCK_URL"] = line.split()[-1]
-            push = [sys.executable, "-m", "penstock", "flows", "push", str(EXAMPLES / "review_triage.yaml")]
-            subprocess.run(push, env=environment, check=True, capture_output=True)
+            for words in (("flows", "push", "review_triage.yaml"), ("datasets", "import", "reviews.csv")):
+                command = [sys.executable, "-m", "penstock", *words[:2], str(EXAMPLES / words[2])]
+                subprocess.run(command, env=environment, check=True, capture_output=True)
             yield environment
         finally:
             process.terminate()
