@@ -171,7 +171,8 @@ async def test_the_start_is_estimated_from_what_runs_and_then_from_what_has_ende
         assert known is not None
         assert known.starts_at is not None
         _, body = await core.service.progress(MANY, later[-1].id)
-        assert body["queue"]["position"] == known.position
+        # What had begun before the door was shut may end in between, and somebody before it start.
+        assert body["queue"]["position"] in (known.position, known.position - 1)
         keeper.open.set()
         await ended(core, [*executions, *later])
 
