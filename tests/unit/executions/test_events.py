@@ -222,8 +222,10 @@ async def test_a_quiet_stream_says_that_it_is_alive(core: Core) -> None:
     core.work = Gate(core)
     async with open_feeds(core, heartbeat_seconds=0.05) as feeds, asyncio.timeout(20):
         stream = messages(feeds.read(await core.submit([0]), 0))
-        while (await anext(stream))["kind"] != "beat":
-            pass
+        beat = await anext(stream)
+        while beat["kind"] != "beat":
+            beat = await anext(stream)
+        assert "id" not in beat, "a heartbeat does not move the cursor"
 
 
 async def test_a_stopping_server_ends_streams_between_two_frames(core: Core, feeds: Feeds) -> None:
