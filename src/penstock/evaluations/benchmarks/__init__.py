@@ -1,0 +1,1 @@
+"""Benchmarks: rows with a truth, versioned by their content."""

@@ -1,0 +1,1 @@
+"""Scorers: one file each. Importing this package knows none of them; `registry()` loads them all."""

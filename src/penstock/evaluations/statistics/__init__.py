@@ -1,0 +1,1 @@
+"""What scores say and how sure that is. Pure functions of numbers; scipy is imported only where it is used."""
