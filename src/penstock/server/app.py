@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from penstock.accounts.keys import Accounts
 from penstock.executions.events import Feeds
-from penstock.server import openapi, problems, sse
+from penstock.server import openapi, problems, sse, stratix
 from penstock.server.auth import Running
 from penstock.server.edge import Edge
 from penstock.server.metrics import Metrics
@@ -55,6 +55,7 @@ def create_app(settings: Settings, *, worker: bool = True, embedded: bool = Fals
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.mount(stratix.BASE, stratix.face())
     app.state.api_pages = {}
     described = cache(lambda: openapi.build(app, api_routes(), SCHEMAS))
     app.openapi = described  # type: ignore[method-assign]

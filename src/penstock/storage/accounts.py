@@ -45,6 +45,17 @@ def insert_project(organization_id: str, name: str) -> Transaction[Tenant]:
     return Tenant(organization_id, project_id)
 
 
+def names_of(tenant: Tenant) -> Transaction[Any]:
+    """What a tenant's organization and project are called."""
+    rows = yield (
+        "select o.name as organization, p.name as project from projects p"
+        " join organizations o on o.id = p.organization_id where p.id = $1 and p.organization_id = $2",
+        tenant.project_id,
+        tenant.organization_id,
+    )
+    return rows[0]
+
+
 def project_settings(project_id: str) -> Transaction[str | None]:
     """A project's settings as JSON text; None when there is no such project."""
     rows = yield "select settings from projects where id = $1", project_id

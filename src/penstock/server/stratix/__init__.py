@@ -1,0 +1,19 @@
+"""The second face: what clients of LayerLens Stratix speak, translated to Penstock's own services and back.
+
+One module per resource, each with `routes`. It stands under `/api/v1`, and once more under `/api/v1/dgklmnr`, where
+those clients go with a bearer token. Nothing is decided here that the services do not decide for every other caller.
+"""
+
+from __future__ import annotations
+
+from penstock.server.stratix import organizations
+from penstock.server.stratix.face import BASE, Face
+
+__all__ = ["BASE", "face"]
+
+_MODULES = (organizations,)
+
+
+def face() -> Face:
+    """The application to mount under `BASE`."""
+    return Face([route for module in _MODULES for route in module.routes])
