@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from penstock.accounts.limits import ProjectLimits
+from penstock.accounts.project_sets import ProjectSets
 from penstock.accounts.secrets import SecretVault, load_master_key
 from penstock.clock import wall_ms
 from penstock.datasets.service import Datasets
@@ -29,6 +30,7 @@ from penstock.flows.prompts import PromptLibrary
 from penstock.flows.service import KIND as FLOW
 from penstock.flows.service import FlowService
 from penstock.flows.services import Services
+from penstock.models.cache import ModelCache
 from penstock.models.catalog import Catalog
 from penstock.models.gateway import Gateway
 from penstock.models.prices import Prices
@@ -45,6 +47,7 @@ from penstock.schedules.service import Schedules
 from penstock.settings import Settings
 from penstock.storage.deliveries import delete_some as forget_deliveries
 from penstock.storage.migrations import migrate
+from penstock.storage.model_cache import forget_some as forget_answers
 from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
@@ -79,7 +82,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
-        self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget)
+        self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget, (forget_answers,))
         self.scheduler = Scheduler(self.store, self.flows, self.executions, wall_ms)
         self.schedules = Schedules(
             self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
@@ -88,6 +91,14 @@ class Engine:
     @property
     def retention(self) -> RetentionSettings:
         return RetentionSettings(self.store)
+
+    @property
+    def project_sets(self) -> ProjectSets:
+        return ProjectSets(self.store)
+
+    @property
+    def model_cache(self) -> ModelCache:
+        return ModelCache(self.store, self.settings.limits.model_cache_days)
 
     @property
     def datasets(self) -> Datasets:

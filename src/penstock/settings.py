@@ -30,6 +30,7 @@ class Limits:
     retention_days: int = 0
     max_event_streams: int = 5000
     event_heartbeat_seconds: float = 15.0
+    model_cache_days: int = 30
 
 
 @dataclass(frozen=True)

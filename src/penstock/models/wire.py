@@ -45,7 +45,8 @@ class ModelResponse:
     """What came back. `value` is the parsed answer when a schema was asked for, else the text.
 
     `model` is the name it was asked under. `price_source` and `price_date` say where its price came from and the day
-    it was valid on; without a known price they are None.
+    it was valid on; without a known price they are None. A `cached` one was kept from an earlier call: it cost nothing,
+    and its latency says nothing.
     """
 
     text: str
@@ -59,3 +60,4 @@ class ModelResponse:
     scripted: bool = False
     price_source: str | None = None
     price_date: str | None = None
+    cached: bool = False

@@ -38,7 +38,7 @@ Forget = Callable[[int, int], Transaction[bool]]
 class Keeper:
     """The retention of one process that works. `default_days` (0: for ever) is for projects that say nothing else.
 
-    `records` forget what is no execution.
+    `records` forget what is no execution; `expiring` what says itself until when it is kept.
     """
 
     def __init__(
@@ -46,12 +46,14 @@ class Keeper:
         store: Store,
         default_days: int,
         records: tuple[Forget, ...] = (),
+        expiring: tuple[Forget, ...] = (),
         *,
         now: Callable[[], int] = now_ms,
     ) -> None:
         self._store = store
         self._default_days = default_days
         self._records = records
+        self._expiring = (sql.forget_keys, *expiring)
         self._now = now
         self._task: asyncio.Task[None] | None = None
 
@@ -76,7 +78,8 @@ class Keeper:
                 after = row["id"]
                 expired += await self._expire(after, RetentionPolicy.of(row["settings"]))
         await self._sweep()
-        await self._forget(sql.forget_keys, self._now())
+        for forget in self._expiring:
+            await self._forget(forget, self._now())
         for forget in self._records:
             await self._forget(forget, self._now() - RECORDS_DAYS * DAY_MS)
         return expired

@@ -5,10 +5,12 @@ A provider knows nothing of tenants, limits, retries, prices or schemas' validat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from penstock.models.wire import ModelRequest
+from penstock.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,18 @@ class Pricing:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one model is reached, with which key. `model` is the provider's own name of it."""
+    """Where one model is reached, with which key. `model` is the provider's own name of it.
+
+    `defaults` are parameters for every call, where the call itself says nothing else. They do not tell two endpoints
+    apart: the provider limits both together.
+    """
 
     provider: str
     base_url: str
     model: str
     api_key: str | None = field(default=None, repr=False)
     pricing: Pricing | None = None
+    defaults: Mapping[str, Json] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
