@@ -54,6 +54,12 @@ def test_answers_the_same_to_the_same_question(server: ModelServer) -> None:
     assert chat(server, "one") == chat(server, "one") != chat(server, "two")
 
 
+def test_a_rule_answers_what_it_has_an_answer_for(server: ModelServer) -> None:
+    server.script([{"model": "m", "answers": {"one": "1"}}, {"model": "other", "answers": {"two": "2"}}])
+    assert chat(server, "one") == "1"
+    assert chat(server, "two").startswith("scripted reply")
+
+
 def test_rules_decide_in_order_and_count(server: ModelServer) -> None:
     server.script(
         [

@@ -12,13 +12,14 @@ import msgspec
 class Rule(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """One rule. All of its conditions must hold; the first rule that a call meets decides.
 
-    Conditions: `contains` (in the last message), `regex` (searched in it), `model` (its name). `times` counts: after
-    so many calls the rule is passed over; with `each` it counts every last message on its own.
+    Conditions: `contains` (in the last message), `regex` (searched in it), `model` (its name), `answers` (the last
+    message is one of its keys). `times` counts: after so many calls the rule is passed over; with `each` it counts
+    every last message on its own.
 
-    What is answered: `text`, `json`, or `template` with `{last}`, `{model}` and `{n}` (the call's number). Or a
-    failure: `status` with `retryAfterSeconds` and `error`, or a `behaviour`: `cut` sends half an answer and closes,
-    `rubbish` answers 200 with something that is no JSON, `hang` never answers. `delayMs` comes on top of the server's;
-    with the `behaviour` `drip` the answer begins at once, and takes that long.
+    What is answered: what `answers` has for the last message; or `text`, `json`, or `template` with `{last}`, `{model}`
+    and `{n}` (the call's number). Or a failure: `status` with `retryAfterSeconds` and `error`, or a `behaviour`: `cut`
+    sends half an answer and closes, `rubbish` answers 200 with something that is no JSON, `hang` never answers.
+    `delayMs` comes on top of the server's; with the `behaviour` `drip` the answer begins at once, and takes that long.
     """
 
     contains: str | None = None
@@ -26,6 +27,7 @@ class Rule(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     model: str | None = None
     times: int | None = None
     each: bool = False
+    answers: dict[str, str] | None = None
     text: str | None = None
     json: Any = msgspec.UNSET
     template: str | None = None
@@ -39,6 +41,8 @@ class Rule(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     def says(self, model: str, last: str, number: int) -> str | None:
         """The text that the rule answers, None when it leaves that to the model's name."""
+        if self.answers is not None:
+            return self.answers[last]
         if self.json is not msgspec.UNSET:
             return msgspec.json.encode(self.json).decode()
         if self.template is not None:
@@ -72,6 +76,8 @@ class Script:
             if rule.contains is not None and rule.contains not in last:
                 continue
             if regex is not None and not regex.search(last):
+                continue
+            if rule.answers is not None and last not in rule.answers:
                 continue
             if rule.times is not None:
                 key = (number, last if rule.each else "")
