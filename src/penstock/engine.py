@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from penstock.accounts.integrations import Integrations
 from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.project_sets import ProjectSets
 from penstock.accounts.secrets import SecretVault, load_master_key
@@ -99,6 +100,10 @@ class Engine:
     @property
     def model_cache(self) -> ModelCache:
         return ModelCache(self.store, self.settings.limits.model_cache_days)
+
+    @property
+    def integrations(self) -> Integrations:
+        return Integrations(self.store, self.services.http, self.secrets)
 
     @property
     def datasets(self) -> Datasets:

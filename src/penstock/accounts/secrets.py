@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 import re
 import secrets as randomness
@@ -92,6 +93,10 @@ class SecretVault:
                 f" {KEY_VARIABLE} or the {KEY_FILE} it was stored with, or store the secret again."
             )
             raise Unavailable("secret_unreadable", detail) from None
+
+    def derived(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose, the same after each start (HKDF-Expand, RFC 5869, with one block)."""
+        return hmac.digest(self._key, purpose.encode() + b"\x01", "sha256")
 
     @cached_property
     def _fernet(self) -> Fernet:

@@ -17,6 +17,7 @@ ENTRIES = {
     "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
     "webhooks": Entry("penstock.cli.webhooks:webhooks", "Tell other systems what becomes of runs."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
+    "members": Entry("penstock.cli.members:members", "Let people sign in with a password."),
     "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
     "models": Entry("penstock.cli.models:models", "List, add and test models."),
     "backup": Entry("penstock.cli.backup:backup", "Copy the store to a file, also while it is in use."),

@@ -379,6 +379,16 @@ class NewKey(Key, frozen=True, kw_only=True):
     key: str
 
 
+class Member(Record, frozen=True, kw_only=True):
+    """Somebody who may sign in with an e-mail address and a password; `scopes` are what their keys may do."""
+
+    id: str
+    email: str
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+    created_at: datetime | None = None
+
+
 class EffectiveLimits(Record, frozen=True, kw_only=True):
     """The limits that hold for a project: its own, or the server's where it has none. None is no limit."""
 

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from starlette.middleware import Middleware
 
 from penstock.accounts.keys import Accounts
+from penstock.accounts.members import Members
 from penstock.executions.events import Feeds
 from penstock.server import openapi, problems, sse, stratix
 from penstock.server.auth import Running
@@ -89,8 +90,9 @@ async def _running(settings: Settings, metrics: Metrics, *, worker: bool, embedd
         feeds = Feeds(engine.store, engine.dispatcher, engine.executions, sse.wire(settings.limits))
         streams = sse.Streams(settings.limits.max_event_streams)
         embedded_key = accounts.embed(first.tenant)
+        members = Members(engine.store, accounts)
         running = Running(
-            settings, metrics, engine, accounts, rate_limits, first, embedded_key, feeds=feeds, streams=streams
+            settings, metrics, engine, accounts, members, rate_limits, first, embedded_key, feeds=feeds, streams=streams
         )
         await asyncio.to_thread(discard_leftovers, running.uploads)
         await engine.start(fires_schedules=not embedded)

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from penstock.accounts.keys import Accounts, FirstStart, Principal
+from penstock.accounts.members import Members
 from penstock.server.bodies import read_model, read_object
 from penstock.server.census import Census
 from penstock.server.metrics import Metrics
@@ -37,6 +38,7 @@ class Running:
     metrics: Metrics
     engine: Engine
     accounts: Accounts
+    members: Members
     rate_limits: RateLimits
     first_start: FirstStart
     embedded_key: str = field(repr=False)

@@ -10,6 +10,7 @@ from penstock.client._async.executions import AsyncExecutions
 from penstock.client._async.flows import AsyncFlows
 from penstock.client._async.keys import AsyncKeys, AsyncSecrets
 from penstock.client._async.limits import AsyncLimits
+from penstock.client._async.members import AsyncMembers
 from penstock.client._async.models import AsyncModels
 from penstock.client._async.prompts import AsyncPrompts
 from penstock.client._async.schedules import AsyncSchedules
@@ -55,6 +56,7 @@ class AsyncPenstock:
         self.models = AsyncModels(self._transport)
         self.keys = AsyncKeys(self._transport)
         self.secrets = AsyncSecrets(self._transport)
+        self.members = AsyncMembers(self._transport)
         self.webhooks = AsyncWebhooks(self._transport)
         self.limits = AsyncLimits(self._transport)
 

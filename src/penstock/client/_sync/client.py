@@ -11,6 +11,7 @@ from penstock.client._sync.executions import Executions
 from penstock.client._sync.flows import Flows
 from penstock.client._sync.keys import Keys, Secrets
 from penstock.client._sync.limits import Limits
+from penstock.client._sync.members import Members
 from penstock.client._sync.models import Models
 from penstock.client._sync.prompts import Prompts
 from penstock.client._sync.schedules import Schedules
@@ -56,6 +57,7 @@ class Penstock:
         self.models = Models(self._transport)
         self.keys = Keys(self._transport)
         self.secrets = Secrets(self._transport)
+        self.members = Members(self._transport)
         self.webhooks = Webhooks(self._transport)
         self.limits = Limits(self._transport)
 

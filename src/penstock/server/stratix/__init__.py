@@ -6,12 +6,12 @@ those clients go with a bearer token. Nothing is decided here that the services 
 
 from __future__ import annotations
 
-from penstock.server.stratix import organizations
+from penstock.server.stratix import integrations, organizations, sign_in, uploads
 from penstock.server.stratix.face import BASE, Face
 
 __all__ = ["BASE", "face"]
 
-_MODULES = (organizations,)
+_MODULES = (organizations, sign_in, uploads, integrations)
 
 
 def face() -> Face:
