@@ -112,8 +112,9 @@ class ScorerLibrary:
         try:
             saved = await self.get(tenant, str(wanted), version)
         except NotFound as error:
-            message = unknown_type(str(wanted)) + " " if error.code == "scorer_unknown" else ""
-            raise SpecInvalid([FieldError(path, message + error.detail)]) from None
+            unknown = error.code == "scorer_unknown"
+            message = f"{unknown_type(str(wanted))} Nor is a scorer saved under it." if unknown else error.detail
+            raise SpecInvalid([FieldError(path, message)]) from None
         name = name or saved.definition.get("name") or saved.name[:_MAX_SCORE_NAME_CHARS]
         pinned = snapshot({**saved.definition, "name": name}, path)
         return {**pinned, SAVED: {"id": saved.id, "name": saved.name, "version": saved.version}}
