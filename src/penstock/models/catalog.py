@@ -6,24 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import msgspec
-
-from penstock.clock import iso, now_ms
+from penstock.clock import now_ms
 from penstock.errors import Conflict, NotFound, StepError
 from penstock.ids import new_id
-from penstock.models.providers.base import Endpoint, Pricing
+from penstock.models.providers.base import Endpoint
 from penstock.models.providers.local import weights
 from penstock.models.providers.registry import PROVIDERS, ProviderInfo
-from penstock.models.specification import ModelSpecification, PricingSpecification, changed, checked
-from penstock.storage.models import (
-    ModelRecord,
-    delete_model,
-    insert_model,
-    model_by_id_or_name,
-    model_by_name,
-    models_page,
-    update_model,
-)
+from penstock.models.public import PublicModel, PublicModels
+from penstock.models.saved import SavedModel, defaults_of, pricing_of, record_of, saved, specification_of
+from penstock.models.specification import ModelSpecification, changed, checked
+from penstock.storage.models import ModelRecord, find_model, insert_model, models_page, remove_model, update_model
 from penstock.storage.store import Store, UniqueViolation
 from penstock.types import JsonObject, Tenant
 
@@ -31,34 +23,6 @@ DEFAULT_MODEL_VARIABLE = "PENSTOCK_DEFAULT_MODEL"
 _FALLBACK = "local/smollm2"
 _REMEMBER_SECONDS = 5.0
 _MAX_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class SavedModel:
-    """A model a project has saved. Its key stays inside: people see only whether there is one."""
-
-    id: str
-    name: str
-    provider: str
-    base_url: str | None
-    model_name: str
-    has_api_key: bool
-    pricing: JsonObject | None
-    created_at: int
-    updated_at: int
-
-    def as_json(self) -> JsonObject:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "provider": self.provider,
-            "baseUrl": self.base_url,
-            "modelName": self.model_name,
-            "hasApiKey": self.has_api_key,
-            "pricing": self.pricing,
-            "createdAt": iso(self.created_at),
-            "updatedAt": iso(self.updated_at),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,63 +64,65 @@ class Catalog:
         self._encrypt = encrypt
         self._decrypt = decrypt
         self._environment = environment
+        self.public = PublicModels(self.describe)
         self._resolved: dict[tuple[str, str], tuple[float, Endpoint]] = {}
 
     async def create(self, tenant: Tenant, body: JsonObject) -> SavedModel:
-        """Save a model. Raises `Invalid` naming each wrong field, `Conflict` when the name is taken."""
-        specification = checked(body)
+        """Save a model. Raises `Invalid` naming each wrong field, `Conflict` when the name or the key is taken."""
+        return await self.insert(tenant, self.draft(checked(body, ModelSpecification)))
+
+    def draft(self, given: ModelSpecification) -> ModelRecord:
+        """What would be kept of a model that is not saved yet."""
         now = now_ms()
-        record = self._record(specification, new_id(), now, now)
+        return record_of(given, new_id(), now, now, encrypt=self._encrypt)
+
+    async def insert(self, tenant: Tenant, record: ModelRecord) -> SavedModel:
+        """Save what was drafted. Raises `Conflict`."""
         try:
             await self._store.write(insert_model(tenant, record))
         except UniqueViolation as error:
-            raise _name_taken(record.name) from error
+            raise _taken(record) from error
         self._forget(tenant)
-        return _saved(record)
+        return saved(record)
 
-    async def get(self, tenant: Tenant, id_or_name: str) -> SavedModel:
-        """Raises `NotFound`."""
-        return _saved(await self._find(tenant, id_or_name))
+    async def get(self, tenant: Tenant, reference: str) -> SavedModel:
+        """By id, name or key; a deleted one by its id, as long as evaluations refer to it. Raises `NotFound`."""
+        return saved(await self._find(tenant, reference))
 
     async def list(self, tenant: Tenant, *, after: str | None = None, limit: int = 100) -> list[SavedModel]:
         """Newest first; `after` is the id of the last one of the page before."""
         records = await self._store.read(models_page(tenant.project_id, after, limit))
-        return [_saved(record) for record in records]
+        return [saved(record) for record in records]
 
-    async def update(self, tenant: Tenant, id_or_name: str, changes: JsonObject) -> SavedModel:
+    async def update(self, tenant: Tenant, reference: str, changes: JsonObject) -> SavedModel:
         """Change the fields that are given; a field given as null is emptied.
 
         Raises `NotFound`, `Invalid`, `Conflict`. A new base URL needs the key again: a kept one would be sent there.
         """
-        record = await self._find(tenant, id_or_name)
-        current = ModelSpecification(
-            name=record.name,
-            provider=record.provider,
-            base_url=record.base_url,
-            model_name=record.model_name,
-            pricing=_pricing_specification(record),
-        )
-        specification = changed(current, changes)
-        updated = self._record(specification, record.id, record.created_at, now_ms())
+        record = await self._find_open(tenant, reference)
+        specification = changed(specification_of(record), changes)
+        updated = record_of(specification, record.id, record.created_at, now_ms(), encrypt=self._encrypt)
         moved = (updated.base_url, updated.provider) != (record.base_url, record.provider)
         if "apiKey" not in changes and not moved:
-            updated = replace(updated, api_key_ciphertext=record.api_key_ciphertext)
+            kept, hint = record.api_key_ciphertext, record.api_key_hint
+            updated = replace(updated, api_key_ciphertext=kept, api_key_hint=hint)
         try:
             if not await self._store.write(update_model(tenant.project_id, updated)):
-                raise _unknown(id_or_name)
+                raise _unknown(reference)
         except UniqueViolation as error:
-            raise _name_taken(updated.name) from error
+            raise _taken(updated) from error
         self._forget(tenant)
-        return _saved(updated)
+        return saved(updated)
 
-    async def delete(self, tenant: Tenant, id_or_name: str) -> None:
-        """Raises `NotFound`."""
-        record = await self._find(tenant, id_or_name)
-        await self._store.write(delete_model(tenant.project_id, record.id))
+    async def delete(self, tenant: Tenant, reference: str) -> None:
+        """Take a model away, with its key; what evaluations refer to stays readable by its id. Raises `NotFound`."""
+        record = await self._find_open(tenant, reference)
+        await self._store.write(remove_model(tenant, record))
         self._forget(tenant)
 
     async def resolve(self, tenant: Tenant, model: str) -> Endpoint:
-        """Where a model is reached: the project's saved model of this name, else `provider/name`.
+        """Where a model is reached: the project's saved model of this id, name or key, else `provider/name`, else the
+        public model of this id.
 
         Raises `StepError`: `model_unknown`, `model_key_missing`.
         """
@@ -168,9 +134,12 @@ class Catalog:
                 return known[1]
             # One caller looks again; the others go on with what is known, and do not all ask the store at once.
             self._resolved[key] = (now + _REMEMBER_SECONDS, known[1])
-        record = await self._store.read(model_by_name(tenant.project_id, model))
+        record = await self._store.read(find_model(tenant.project_id, model))
         try:
-            endpoint = self._saved_endpoint(record) if record else self._built_in(model)
+            if record is None or record.disabled:
+                endpoint = await self._built_in(model)
+            else:
+                endpoint = self.endpoint(record)
         except StepError:
             self._resolved.pop(key, None)
             raise
@@ -178,6 +147,17 @@ class Catalog:
             self._resolved.clear()
         self._resolved[key] = (now + _REMEMBER_SECONDS, endpoint)
         return endpoint
+
+    def endpoint(self, record: ModelRecord) -> Endpoint:
+        """Where a saved model is reached. Raises `StepError` `model_key_missing`."""
+        info = PROVIDERS[record.provider]
+        api_key = self._decrypt(record.api_key_ciphertext) if record.api_key_ciphertext else None
+        if record.base_url is None and api_key is None:
+            api_key = self._environment_key(info)
+        # The operator's key goes to the provider's own address only, never to one that a user wrote.
+        base_url = info.url(self._environment) if record.base_url is None else info.tidy(record.base_url)
+        defaults = defaults_of(record)
+        return Endpoint(record.provider, base_url, record.model_name, api_key, pricing_of(record), defaults)
 
     def default_model(self) -> str:
         """The model for whoever names none: `PENSTOCK_DEFAULT_MODEL`, else a cheap one of the first provider whose
@@ -194,46 +174,30 @@ class Catalog:
         """Every provider, and whether it can be used on this machine now."""
         return tuple(self._status(info) for info in PROVIDERS.values())
 
-    async def _find(self, tenant: Tenant, id_or_name: str) -> ModelRecord:
-        record = await self._store.read(model_by_id_or_name(tenant.project_id, id_or_name))
+    async def _find(self, tenant: Tenant, reference: str) -> ModelRecord:
+        record = await self._store.read(find_model(tenant.project_id, reference))
         if record is None:
-            raise _unknown(id_or_name)
+            raise _unknown(reference)
         return record
 
-    def _record(self, given: ModelSpecification, model_id: str, created_at: int, updated_at: int) -> ModelRecord:
-        pricing = given.pricing
-        return ModelRecord(
-            id=model_id,
-            name=given.name,
-            provider=given.provider,
-            base_url=given.base_url,
-            model_name=given.model_name,
-            api_key_ciphertext=self._encrypt(given.api_key) if given.api_key else None,
-            pricing=pricing.model_dump_json(by_alias=True, exclude_none=True) if pricing else None,
-            created_at=created_at,
-            updated_at=updated_at,
-        )
+    async def _find_open(self, tenant: Tenant, reference: str) -> ModelRecord:
+        record = await self._find(tenant, reference)
+        if record.disabled:
+            raise NotFound("model_not_found", f"The model {reference!r} was deleted.")
+        return record
 
     def _forget(self, tenant: Tenant) -> None:
         for key in [key for key in self._resolved if key[0] == tenant.project_id]:
             del self._resolved[key]
 
-    def _saved_endpoint(self, record: ModelRecord) -> Endpoint:
-        info = PROVIDERS[record.provider]
-        api_key = self._decrypt(record.api_key_ciphertext) if record.api_key_ciphertext else None
-        if record.base_url is None and api_key is None:
-            api_key = self._environment_key(info)
-        # The operator's key goes to the provider's own address only, never to one that a user wrote.
-        base_url = info.url(self._environment) if record.base_url is None else info.tidy(record.base_url)
-        return Endpoint(record.provider, base_url, record.model_name, api_key, _pricing(record))
-
-    def _built_in(self, model: str) -> Endpoint:
+    async def _built_in(self, model: str) -> Endpoint:
         provider, slash, name = model.partition("/")
-        info = PROVIDERS.get(provider)
-        if info is None or not slash or not name:
-            known = ", ".join(PROVIDERS)
-            message = f"there is no model {model!r}: save one under this name, or write provider/name ({known})"
-            raise StepError("model_unknown", message)
+        if provider not in PROVIDERS or not slash or not name:
+            public = await self.public.find(model)
+            provider, _, name = public.key.partition("/") if public else ("", "", "")
+            if provider not in PROVIDERS:
+                raise _unreachable(model, public)
+        info = PROVIDERS[provider]
         return Endpoint(provider, info.url(self._environment), name, self._environment_key(info))
 
     def _environment_key(self, info: ProviderInfo) -> str | None:
@@ -260,34 +224,20 @@ class Catalog:
         return ProviderStatus(info.name, info.title, usable=True, reason=reason, default_model=default)
 
 
-def _saved(record: ModelRecord) -> SavedModel:
-    return SavedModel(
-        id=record.id,
-        name=record.name,
-        provider=record.provider,
-        base_url=record.base_url,
-        model_name=record.model_name,
-        has_api_key=record.api_key_ciphertext is not None,
-        pricing=msgspec.json.decode(record.pricing) if record.pricing else None,
-        created_at=record.created_at,
-        updated_at=record.updated_at,
+def _unknown(reference: str) -> NotFound:
+    return NotFound("model_not_found", f"This project has no model {reference!r}.")
+
+
+def _taken(record: ModelRecord) -> Conflict:
+    key = f", or one with the key {record.key!r}" if record.key else ""
+    return Conflict("model_exists", f"This project already has a model named {record.name!r}{key}.")
+
+
+def _unreachable(model: str, public: PublicModel | None) -> StepError:
+    if public is not None:
+        advice = "save a model with its address as baseUrl, and its key"
+        return StepError("model_unknown", f"Penstock does not call {public.provider_name} by itself: {advice}")
+    known = ", ".join(PROVIDERS)
+    return StepError(
+        "model_unknown", f"there is no model {model!r}: save one under this name, or write provider/name ({known})"
     )
-
-
-def _pricing(record: ModelRecord) -> Pricing | None:
-    given = msgspec.json.decode(record.pricing) if record.pricing else None
-    if given is None:
-        return None
-    return Pricing(given["inputPerMillionUsd"], given["outputPerMillionUsd"], given.get("cachedInputPerMillionUsd"))
-
-
-def _pricing_specification(record: ModelRecord) -> PricingSpecification | None:
-    return PricingSpecification.model_validate_json(record.pricing) if record.pricing else None
-
-
-def _unknown(id_or_name: str) -> NotFound:
-    return NotFound("model_not_found", f"This project has no model {id_or_name!r}.")
-
-
-def _name_taken(name: str) -> Conflict:
-    return Conflict("model_exists", f"This project already has a model named {name!r}.")

@@ -11,11 +11,12 @@ from penstock.models.adaptive import AdaptiveLimiter
 from penstock.models.catalog import Catalog
 from penstock.models.compute_units import CALL_MICROS
 from penstock.models.meter import Meter, Reservation
+from penstock.models.parameters import merged
 from penstock.models.prices import Price, Prices
 from penstock.models.providers.base import Endpoint, ProviderAnswer, Tokens
 from penstock.models.providers.registry import PROVIDERS, adapters
 from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parse
-from penstock.models.usage import NOTHING, Usage
+from penstock.models.usage import NOTHING, Amounts, Usage
 from penstock.models.wire import Message, ModelRequest, ModelResponse
 from penstock.models.worst_case import bounded, worst_case
 from penstock.net.client import GuardedClient
@@ -108,12 +109,28 @@ class Gateway:
             return await self._repair(endpoint, request, called, mismatch, meter)
         return _response(request, called, value)
 
+    async def most(self, tenant: Tenant, request: ModelRequest) -> tuple[Amounts, bool]:
+        """The most that one completion can consume, and whether its price is known. Nothing is called.
+
+        Raises `StepError`: `model_unknown`, `model_key_missing`.
+        """
+        price = await self._prices.of(await self.catalog.resolve(tenant, request.model))
+        request, tokens = bounded(request)
+        return worst_case(price, tokens, request.model, in_money=False), price is not None
+
     async def test(self, tenant: Tenant, model: str) -> ModelTest:
         """Ask a model for one token, and say how that went."""
+        try:
+            endpoint = await self.catalog.resolve(tenant, model)
+        except StepError as error:
+            return ModelTest(model, None, error)
+        return await self.probe(endpoint, model)
+
+    async def probe(self, endpoint: Endpoint, model: str) -> ModelTest:
+        """The same of an endpoint, whether or not it is saved; `model` is what to call it."""
         hello = Message("user", "Say hello.")
         request = ModelRequest(model, (hello,), {"maxTokens": 1}, timeout_seconds=_TEST_TIMEOUT_SECONDS)
         try:
-            endpoint = await self.catalog.resolve(tenant, model)
             called = await self._call(endpoint, request, Meter())
         except StepError as error:
             return ModelTest(model, None, error)
@@ -131,6 +148,7 @@ class Gateway:
             message = f"{request.model} takes no requests for another {limiter.closed_seconds:.0f} s"
             raise StepError("model_rate_limited", message, retryable=True, retry_after_seconds=limiter.closed_seconds)
         price = await self._prices.of(endpoint)
+        request = replace(request, params=merged(endpoint.defaults, request.params))
         worst = NOTHING
         if meter.limited:
             request, tokens = bounded(request)

@@ -13,6 +13,7 @@ import msgspec
 
 from penstock.errors import StepError
 from penstock.models.compute_units import CALL_MICROS
+from penstock.models.parameters import LIMIT_NAMES
 from penstock.models.prices import Price
 from penstock.models.providers.base import Tokens
 from penstock.models.usage import Amounts
@@ -25,14 +26,13 @@ IMAGE_TOKENS = 50_000
 """More than the providers' documented most for one image (OpenAI counts up to 48,169 for its small models)."""
 _FRAME_TOKENS = 64
 """What a provider's chat template adds around a request and around each message."""
-_LIMIT_NAMES = ("maxTokens", "max_tokens", "max_completion_tokens", "maxOutputTokens", "max_output_tokens")
 _ANSWER_NAMES = ("n", "candidateCount", "best_of")
 """Some providers give several answers to one request, and bill each."""
 
 
 def bounded(request: ModelRequest) -> tuple[ModelRequest, Tokens]:
     """The request with a limit on its output, and the most tokens it can take."""
-    limit = max(_counts(request.params, _LIMIT_NAMES), default=None)
+    limit = max(_counts(request.params, LIMIT_NAMES), default=None)
     if limit is None:
         limit = OUTPUT_TOKENS
         request = replace(request, params={**request.params, "maxTokens": limit})

@@ -45,7 +45,7 @@ async def test_a_wrong_model_names_each_field_and_quotes_no_value(catalog: Catal
         await catalog.create(
             tenant,
             {
-                "name": "no spaces please",
+                "name": " starts with a space",
                 "provider": "nobody",
                 "baseUrl": "ftp://x",
                 "apiKey": ["hidden-key"],

@@ -34,9 +34,15 @@ class ProviderInfo:
         return self.tidy(given or self.base_url)
 
     def tidy(self, url: str) -> str:
-        """A base URL as the adapter wants it: no slash at the end; a scripted server's own URL leads to its `/v1`."""
+        """A base URL as the adapter wants it: without a slash at its end.
+
+        Of servers that speak chat completions people know one of three: the host, its `/v1`, or the whole address.
+        """
         url = url.rstrip("/")
-        return f"{url}/v1" if url and self.name == "scripted" and not urlsplit(url).path else url
+        if self.name not in ("openai", "scripted"):
+            return url
+        url = url.removesuffix("/chat/completions")
+        return f"{url}/v1" if url and not urlsplit(url).path else url
 
 
 PROVIDERS: Mapping[str, ProviderInfo] = {
