@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TypeAlias
 
 from penstock.datasets.columns import ColumnTypes
@@ -20,6 +21,8 @@ from penstock.datasets.model import (
     BadLine,
     BadLines,
     ColumnType,
+    Dataset,
+    DatasetKind,
     ImportMode,
     ImportReport,
     SourceRow,
@@ -27,7 +30,7 @@ from penstock.datasets.model import (
 from penstock.errors import Conflict, FieldError, Invalid
 from penstock.ids import new_id
 from penstock.storage import dataset_imports, datasets
-from penstock.storage.store import Store
+from penstock.storage.store import Store, Transaction
 from penstock.types import Tenant
 
 SourceRows: TypeAlias = Generator[SourceRow | BadLine, None, None]
@@ -39,11 +42,18 @@ _NAMED_LINES = 100
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """`types` overrides what column types are found; `on_bad` says whether one bad line refuses the whole."""
+    """`types` overrides what column types are found; `on_bad` says whether one bad line refuses the whole.
+
+    `known_hash` is the content hash of the rows that are there: the same rows again make no version. `also` is done in
+    the transaction that publishes, given the data set as it then is and the content hash; what it raises undoes both.
+    """
 
     mode: ImportMode = "create"
     on_bad: BadLines = "refuse"
     types: Mapping[str, ColumnType] = field(default_factory=dict)
+    kind: DatasetKind = "dataset"
+    known_hash: str | None = None
+    also: Callable[[Dataset, str], Transaction[None]] | None = None
 
 
 class Batches:
@@ -56,6 +66,12 @@ class Batches:
         self.types = ColumnTypes()
         self.errors: list[FieldError] = []
         self.error_count = 0
+        self._content = sha256()
+
+    @property
+    def content_hash(self) -> str:
+        """The hash of all rows so far, in order; the order of a row's members makes no difference."""
+        return self._content.hexdigest()
 
     def next(self) -> list[EncodedRow]:
         """The next good rows; none at the end, or once the import is refused: then it reads on for more faults only."""
@@ -69,6 +85,7 @@ class Batches:
                         return []
                 elif encoded is not None:
                     batch.append(encoded)
+                    self._content.update(encoded.hash.encode())
                     size += len(encoded.text)
                     if len(batch) == BATCH_ROWS or size >= _BATCH_BYTES:
                         return batch
@@ -103,7 +120,12 @@ async def run_import(store: Store, tenant: Tenant, name: str, rows: SourceRows, 
     await sweep(store, tenant)
     running = await store.write(
         dataset_imports.begin(
-            tenant, name, new_id(), must_be_new=options.mode == "create", replaces=options.mode == "replace"
+            tenant,
+            name,
+            new_id(),
+            must_be_new=options.mode == "create",
+            replaces=options.mode == "replace",
+            kind=options.kind,
         )
     )
     batches = Batches(rows, refuse=options.on_bad == "refuse")
@@ -115,11 +137,16 @@ async def run_import(store: Store, tenant: Tenant, name: str, rows: SourceRows, 
         if options.on_bad == "refuse":
             _refuse_bad(batches)
         batches.types.declare(options.types)
-        dataset = await store.write(dataset_imports.publish(running, batches.types.columns, count))
-        published = True
+        if batches.content_hash == options.known_hash:
+            dataset = await store.read(datasets.get(tenant, name, options.kind))
+        else:
+            dataset = await store.write(_publish(running, batches, count, options))
+            published = True
     finally:
         await asyncio.shield(_end(store, running, batches, published=published))
-    return ImportReport(dataset, count, batches.error_count, tuple(batches.errors), batches.error_count)
+    return ImportReport(
+        dataset, count, batches.error_count, tuple(batches.errors), batches.error_count, batches.content_hash
+    )
 
 
 async def sweep(store: Store, tenant: Tenant) -> None:
@@ -135,6 +162,15 @@ async def _stage(store: Store, running: dataset_imports.Import, batches: Batches
         ordinal = await store.write(dataset_imports.stage(running, batch, ordinal))
         count += len(batch)
     return count
+
+
+def _publish(
+    running: dataset_imports.Import, batches: Batches, count: int, options: ImportOptions
+) -> Transaction[Dataset]:
+    dataset = yield from dataset_imports.publish(running, batches.types.columns, count)
+    if options.also is not None:
+        yield from options.also(dataset, batches.content_hash)
+    return dataset
 
 
 async def _discard(store: Store, running: dataset_imports.Import) -> None:

@@ -20,6 +20,8 @@ ColumnType = Literal["string", "integer", "number", "boolean", "object", "array"
 ImportMode = Literal["create", "append", "replace"]
 BadLines = Literal["refuse", "skip"]
 SinkMode = Literal["append", "update", "upsert"]
+DatasetKind = Literal["dataset", "benchmark"]
+"""Whose rows they are: a user's data set, or a benchmark's, which nobody meets among the data sets."""
 
 MAX_ROW_BYTES = 4 * 1024 * 1024
 MAX_COLUMNS = 1000
@@ -76,13 +78,17 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did. `errors` names the first hundred bad lines, `error_count` counts them all."""
+    """What an import did. `errors` names the first hundred bad lines, `error_count` counts them all.
+
+    `content_hash` is that of the loaded rows in order.
+    """
 
     dataset: Dataset
     rows: int
     skipped: int
     errors: tuple[FieldError, ...]
     error_count: int
+    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)

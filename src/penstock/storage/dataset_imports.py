@@ -15,7 +15,7 @@ import msgspec
 from penstock.clock import now_ms
 from penstock.datasets.columns import merged
 from penstock.datasets.identity import EncodedRow
-from penstock.datasets.model import Column, Dataset
+from penstock.datasets.model import Column, Dataset, DatasetKind
 from penstock.errors import Conflict
 from penstock.storage import datasets
 from penstock.storage.store import Many, Transaction, placeholders
@@ -73,16 +73,24 @@ class Import:
     leftovers: bool = False
 
 
-def begin(tenant: Tenant, name: str, import_id: str, *, must_be_new: bool, replaces: bool) -> Transaction[Import]:
+def begin(
+    tenant: Tenant,
+    name: str,
+    import_id: str,
+    *,
+    must_be_new: bool,
+    replaces: bool,
+    kind: DatasetKind = "dataset",
+) -> Transaction[Import]:
     """Take the lease on a data set, making the data set when there is none.
 
     Raises `Conflict` when another import has it, or when there is one that must not be there.
     """
     expires_at = now_ms() + LEASE_MS
-    rows = yield datasets.FIND, tenant.project_id, name
+    rows = yield datasets.FIND, tenant.project_id, name, kind
     if not rows:
         try:
-            row = yield from datasets.insert(tenant, name, 0, import_id, expires_at)
+            row = yield from datasets.insert(tenant, name, 0, import_id, expires_at, kind)
         except Conflict:
             raise _running(name) from None
         return Import(tenant, import_id, row["no"], 1, replaces)

@@ -91,7 +91,7 @@ def write_row(tenant: Tenant, write: SinkWrite) -> Transaction[DatasetRow | None
 
 
 def _lock(tenant: Tenant, target: str) -> Transaction[Any]:
-    rows = yield datasets.FIND, tenant.project_id, target
+    rows = yield datasets.FIND, tenant.project_id, target, "dataset"
     if not rows:
         try:
             return (yield from datasets.insert(tenant, target, 1))

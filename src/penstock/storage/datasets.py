@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from penstock.clock import now_ms
-from penstock.datasets.model import Column, Dataset, DatasetRow
+from penstock.datasets.model import Column, Dataset, DatasetKind, DatasetRow
 from penstock.errors import Conflict, NotFound
 from penstock.ids import new_id
 from penstock.storage.store import Transaction, UniqueViolation, placeholders
@@ -22,20 +22,22 @@ DELETE_ROWS = 5000
 
 _INSERT = """
 insert into datasets (id, organization_id, project_id, name, columns, version, sealed_version, row_count, import_id,
-                      import_expires_at, created_at, updated_at)
-values ($1, $2, $3, $4, '[]', $5, 0, 0, $6, $7, $8, $8)
+                      import_expires_at, created_at, updated_at, kind)
+values ($1, $2, $3, $4, '[]', $5, 0, 0, $6, $7, $8, $8, $9)
 returning *
 """
 
 # An id wins over another data set that has it as its name.
 FIND = """
-select * from datasets where project_id = $1 and (id = $2 or name = $2) and version > 0
+select * from datasets where project_id = $1 and (id = $2 or name = $2) and kind = $3 and version > 0
 order by case when id = $2 then 0 else 1 end limit 1
 """
 
 _PIN = "update datasets set sealed_version = version where project_id = $1 and id = $2 and sealed_version < version"
 
-_LIST = "select * from datasets where project_id = $1 and name > $2 and version > 0 order by name limit $3"
+_LIST = """
+select * from datasets where project_id = $1 and name > $2 and version > 0 and kind = 'dataset' order by name limit $3
+"""
 
 _OF_VERSION = """
 from datasets d join dataset_rows r on r.dataset_no = d.no
@@ -68,7 +70,12 @@ and dataset_no = $1 returning row_no
 
 
 def insert(
-    tenant: Tenant, name: str, version: int, import_id: str | None = None, expires_at: int | None = None
+    tenant: Tenant,
+    name: str,
+    version: int,
+    import_id: str | None = None,
+    expires_at: int | None = None,
+    kind: DatasetKind = "dataset",
 ) -> Transaction[Any]:
     """A new data set without columns; the value is its row. Raises `Conflict` when the name is taken."""
     try:
@@ -82,15 +89,16 @@ def insert(
             import_id,
             expires_at,
             now_ms(),
+            kind,
         )
     except UniqueViolation:
         raise Conflict("dataset_exists", f"There is a data set named {name!r} already.") from None
     return rows[0]
 
 
-def get(tenant: Tenant, id_or_name: str) -> Transaction[Dataset]:
+def get(tenant: Tenant, id_or_name: str, kind: DatasetKind = "dataset") -> Transaction[Dataset]:
     """Raises `NotFound`."""
-    rows = yield FIND, tenant.project_id, id_or_name
+    rows = yield FIND, tenant.project_id, id_or_name, kind
     if not rows:
         raise NotFound("dataset_unknown", f"There is no data set {id_or_name!r} in this project.")
     return dataset_of(rows[0])

@@ -17,10 +17,14 @@ BenchmarkKind = Literal["custom", "builtin", "imported", "smart"]
 """Uploaded; generated and part of Penstock, for every project to read; read from a file of a known benchmark by an
 adapter; drafted by a model from documents."""
 
+VersionState = Literal["ready", "draft"]
+"""A draft waits to be reviewed by somebody; no evaluation runs on it."""
+
 PUBLIC = Tenant("0" * 24, "0" * 24)
 """Whose the built-in benchmarks are. Everybody reads them, nobody has a key for it."""
 
 MAX_ROWS = 2_000_000
+MAX_SUBSETS = 1_000
 
 
 class BenchmarkRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,6 +56,20 @@ class BenchmarkVersion:
     subsets: tuple[str, ...]
     has_clusters: bool
     created_at: int
+    state: VersionState = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What people say of a benchmark, and what an evaluation takes from it when it says nothing itself."""
+
+    name: str
+    description: str = ""
+    scorers: tuple[Json, ...] = ()
+    system: str | None = None
+    prompt: str | None = None
+    categories: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,27 @@ class Benchmark:
     deprecated: bool = False
     settings: JsonObject = field(default_factory=dict)
     """How it was made: seed and difficulty, the adapter, the mapping of fields, documents."""
+
+    @property
+    def public(self) -> bool:
+        return self.tenant == PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkFilter:
+    """Which benchmarks to list; what is None makes no difference.
+
+    `text` is looked for in key, name and description. `key` must be the same, `ids` is a list to choose from.
+    """
+
+    kind: BenchmarkKind | None = None
+    category: str | None = None
+    language: str | None = None
+    text: str | None = None
+    key: str | None = None
+    deprecated: bool | None = None
+    public: bool | None = None
+    ids: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
