@@ -20,6 +20,12 @@ from penstock.accounts.secrets import SecretVault, load_master_key
 from penstock.clock import wall_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
+from penstock.evaluations.benchmarks.service import BenchmarkService
+from penstock.evaluations.estimates import Estimates
+from penstock.evaluations.model import KIND as EVALUATION
+from penstock.evaluations.pinning import Pinner
+from penstock.evaluations.scorers.library import ScorerLibrary
+from penstock.evaluations.service import EvaluationService, World
 from penstock.executions.dispatch import Dispatcher
 from penstock.executions.flights import Flights
 from penstock.executions.job import OpenJob
@@ -47,6 +53,7 @@ from penstock.schedules.scheduler import Scheduler
 from penstock.schedules.service import Schedules
 from penstock.settings import Settings
 from penstock.storage.deliveries import delete_some as forget_deliveries
+from penstock.storage.evaluations import forget_orphans as forget_evaluations
 from penstock.storage.migrations import migrate
 from penstock.storage.model_cache import forget_some as forget_answers
 from penstock.storage.retention import forget_firings
@@ -74,6 +81,7 @@ class Engine:
     executions: ExecutionService
     library: FlowLibrary
     flows: FlowService
+    evaluations: EvaluationService
     limits: ProjectLimits
     webhooks: Webhooks
     lock: FolderLock | None
@@ -83,7 +91,8 @@ class Engine:
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
-        self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget, (forget_answers,))
+        expiring = forget_answers, forget_evaluations
+        self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget, expiring)
         self.scheduler = Scheduler(self.store, self.flows, self.executions, wall_ms)
         self.schedules = Schedules(
             self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
@@ -104,6 +113,10 @@ class Engine:
     @property
     def integrations(self) -> Integrations:
         return Integrations(self.store, self.services.http, self.secrets)
+
+    @property
+    def evaluation_estimates(self) -> Estimates:
+        return Estimates(self.evaluations.pinner, self.services.models)
 
     @property
     def datasets(self) -> Datasets:
@@ -189,6 +202,11 @@ class Engine:
         library = FlowLibrary(store)
         flows = FlowService(store, library, executions, services, limits)
         jobs[FLOW] = flows.open_job
+        benchmarks = BenchmarkService(store, services.datasets)
+        pinner = Pinner(benchmarks, ScorerLibrary(store), catalog, services.prompts, flows)
+        cache = ModelCache(store, limits.model_cache_days)
+        evaluations = EvaluationService(World(store, executions, services, flows, pinner, limits, cache))
+        jobs[EVALUATION] = evaluations.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
         webhooks = Webhooks.wire(store, http, vault, executions, schedule)
         return cls(
@@ -201,6 +219,7 @@ class Engine:
             executions=executions,
             library=library,
             flows=flows,
+            evaluations=evaluations,
             limits=project_limits,
             webhooks=webhooks,
             lock=lock,

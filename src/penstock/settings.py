@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from penstock.errors import Invalid
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -31,6 +33,18 @@ class Limits:
     max_event_streams: int = 5000
     event_heartbeat_seconds: float = 15.0
     model_cache_days: int = 30
+
+    def check_concurrency(self, concurrency: int) -> None:
+        """Raises `Invalid` when nobody may have so many items under way at once."""
+        if concurrency > self.max_concurrency:
+            raise Invalid("concurrency_too_high", f"Concurrency is at most {self.max_concurrency} here.")
+
+    def deadline_ms(self, seconds: float | None) -> int:
+        """A deadline in milliseconds; None takes that of work in the background. Raises `Invalid` for one too far."""
+        wanted = seconds or self.async_deadline_seconds
+        if wanted > self.max_deadline_seconds:
+            raise Invalid("deadline_too_far", f"A deadline is at most {self.max_deadline_seconds:g} s here.")
+        return int(wanted * 1000)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ SCOPES: Mapping[str, str] = {
     "flows:write": "Create, change, deploy and delete flows.",
     "executions:read": "Read executions, their items, results and logs.",
     "executions:run": "Start executions, cancel, retry and delete them.",
+    "evaluations:read": "Read evaluations, their rows and scores, comparisons and leaderboards.",
+    "evaluations:run": "Start evaluations, score and run them again, and delete them.",
     "datasets:read": "Read and export data sets.",
     "datasets:write": "Import, change and delete data sets.",
     "prompts:read": "Read saved prompts.",

@@ -119,7 +119,7 @@ class FlowService:
             deadline_ms=self._deadline_ms(saved.graph, request),
             inputs=inputs,
             total_items=total,
-            metadata=_small(request.metadata),
+            metadata=small_metadata(request.metadata),
             webhook_url=request.webhook_url,
             idempotency_key=request.idempotency_key,
             request_hash=request.request_hash,
@@ -140,7 +140,7 @@ class FlowService:
 
     async def resume(self, tenant: Tenant, execution_id: str, wanted: ResumeRequest) -> Execution:
         """Let a paused execution go on. Raises what `ExecutionService.resume` does, and `Invalid` for a concurrency."""
-        self._check_concurrency(wanted.concurrency or 1)
+        self._limits.check_concurrency(wanted.concurrency or 1)
         return await self._executions.resume(tenant, execution_id, wanted)
 
     async def open_job(self, execution: Execution) -> FlowJob:
@@ -157,6 +157,29 @@ class FlowService:
             store=self._store,
             services=self._services,
             rows=row_source_of(execution.spec),
+        )
+
+    # Flows that other jobs run
+
+    async def pin_target(self, tenant: Tenant, flow: str, version: int | None = None) -> JsonObject:
+        """A version of a flow, and of each flow it uses, as another job's spec keeps it.
+
+        Raises `NotFound`, `Conflict` when no version is deployed, `Unprocessable` when it has no single output.
+        """
+        saved = await self._library.saved(tenant, flow, version)
+        if saved.graph.source is not None or saved.graph.open:
+            raise _no_single_output(saved, "run on one input at a time")
+        inner = await self._pin_inner(tenant, saved, 1, count(1))
+        return {"flow": saved.record.id, "name": saved.record.name, "version": saved.version, "flows": inner}
+
+    async def walker_of(self, execution: Execution, pinned: JsonObject, prefix: str) -> Walker:
+        """What runs a pinned flow inside an execution of another kind; its nodes are journalled behind `prefix`."""
+        target: Any = pinned
+        saved = await self._library.saved(execution.tenant, target["flow"], target["version"])
+        graphs = await self._inner_graphs(execution.tenant, target["flows"])
+        shown = replace(execution, subject_id=target["flow"], subject_version=target["version"])
+        return build_walker(
+            saved.graph, target["flows"], graphs, Walker(saved.graph, {}, shown, self._services, prefix)
         )
 
     # Where items come from
@@ -232,11 +255,7 @@ class FlowService:
             settings: Any = node.settings
             inner = await self._library.saved(tenant, settings.flow, settings.version)
             if inner.graph.source is not None or inner.graph.open:
-                raise Unprocessable(
-                    "flow_not_a_node",
-                    f"Flow {inner.record.name!r} cannot be a node: it has a data set source or a split that is not"
-                    " flattened, so it has no single output.",
-                )
+                raise _no_single_output(inner, "be a node")
             pinned[name] = {
                 "flow": inner.record.id,
                 "version": inner.version,
@@ -258,7 +277,7 @@ class FlowService:
     def _options(self, graph: Graph, request: RunRequest) -> Options:
         settings = graph.document.settings
         concurrency = request.concurrency or settings.concurrency or self._limits.default_concurrency
-        self._check_concurrency(concurrency)
+        self._limits.check_concurrency(concurrency)
         policy: Any = request.on_item_error or settings.on_item_error
         if not isinstance(policy, str | MaxFailed):
             policy = MaxFailed(policy.max_failed)
@@ -274,19 +293,20 @@ class FlowService:
             redact=redact,
         )
 
-    def _check_concurrency(self, concurrency: int) -> None:
-        if concurrency > self._limits.max_concurrency:
-            raise Invalid("concurrency_too_high", f"Concurrency is at most {self._limits.max_concurrency} here.")
-
     def _deadline_ms(self, graph: Graph, request: RunRequest) -> int:
-        default = self._limits.async_deadline_seconds
-        seconds = request.deadline_seconds or graph.document.settings.deadline_seconds or default
-        if seconds > self._limits.max_deadline_seconds:
-            raise Invalid("deadline_too_far", f"A deadline is at most {self._limits.max_deadline_seconds:g} s here.")
-        return int(seconds * 1000)
+        return self._limits.deadline_ms(request.deadline_seconds or graph.document.settings.deadline_seconds)
 
 
-def _small(metadata: JsonObject | None) -> JsonObject | None:
+def _no_single_output(saved: SavedFlow, role: str) -> Unprocessable:
+    return Unprocessable(
+        "flow_not_a_node",
+        f"Flow {saved.record.name!r} cannot {role}: it has a data set source or a split that is not flattened, so it"
+        " has no single output.",
+    )
+
+
+def small_metadata(metadata: JsonObject | None) -> JsonObject | None:
+    """Metadata that fits. Raises `TooLarge`."""
     size = 0 if metadata is None else len(dumps(metadata).encode())
     if size > MAX_METADATA_BYTES:
         raise TooLarge(

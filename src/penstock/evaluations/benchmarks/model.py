@@ -7,7 +7,7 @@ sampling are what data sets do. Each row is an object with exactly the members o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -35,12 +35,12 @@ class BenchmarkRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     id: str
-    input: Json
-    truth: Json = None
+    input: Any
+    truth: Any = None
     subset: str | None = None
     cluster: str | None = None
-    context: Json = None
-    metadata: JsonObject = msgspec.field(default_factory=dict)
+    context: Any = None
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

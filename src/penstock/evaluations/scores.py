@@ -1,0 +1,107 @@
+"""The scores of an evaluation, read from its items: every number that is ever shown is added up from these."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from penstock.evaluations.model import Evaluation, ItemOutput, Shape
+from penstock.executions import paths
+from penstock.executions.model import ItemStatus
+from penstock.storage import evaluations as rows
+from penstock.storage.store import Store
+
+PAGE = 2_000
+_decode = msgspec.json.Decoder(ItemOutput).decode
+
+
+@dataclass(slots=True)
+class Tried:
+    """Outcomes of one scorer that are no value: how many, and why, the most frequent reasons."""
+
+    unscorable: int = 0
+    errors: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Scores:
+    """What is recorded of one evaluation so far. Lists by row run parallel, in the order of the benchmark.
+
+    `values[scorer][n]` are the values of row `ids[n]`, of the epochs that have one. `expected` counts items, whether
+    they have been run or not.
+    """
+
+    shape: Shape
+    ids: list[str] = field(default_factory=list)
+    subsets: list[str | None] = field(default_factory=list)
+    clusters: list[str | None] = field(default_factory=list)
+    values: dict[str, list[list[float]]] = field(default_factory=dict)
+    tried: dict[str, Tried] = field(default_factory=dict)
+    latencies_ms: array[float] = field(default_factory=lambda: array("d"))
+    answered: int = 0
+    failed: int = 0
+
+    @property
+    def expected(self) -> int:
+        return self.shape.rows * self.shape.epochs
+
+    def add(self, output: ItemOutput) -> None:
+        """Count one answered item; epochs of a row come one after the other."""
+        if not self.ids or self.ids[-1] != output.row:
+            self.ids.append(output.row)
+            self.subsets.append(output.subset)
+            self.clusters.append(output.cluster)
+            for values in self.values.values():
+                values.append([])
+        self.answered += 1
+        if output.latency_ms is not None:
+            self.latencies_ms.append(output.latency_ms)
+        for name, outcome in output.scores.items():
+            if outcome["status"] == "scored":
+                self.values[name][-1].append(float(outcome["value"]))
+            else:
+                self._count(self.tried[name], outcome)
+
+    def _count(self, tried: Tried, outcome: dict[str, Any]) -> None:
+        if outcome["status"] == "unscorable":
+            tried.unscorable += 1
+        else:
+            tried.errors += 1
+        if len(tried.reasons) < _MOST_REASONS or outcome["reason"] in tried.reasons:
+            tried.reasons[outcome["reason"]] += 1
+
+
+_MOST_REASONS = 1_000
+
+
+async def read_scores(store: Store, evaluation: Evaluation) -> Scores:
+    """Every score that is recorded of an evaluation, its failed items counted."""
+    scores = Scores(evaluation.shape)
+    for name in evaluation.scorers:
+        scores.values[name] = []
+        scores.tried[name] = Tried()
+    after = ""
+    while True:
+        page = await store.read(rows.outputs(evaluation.tenant, evaluation.execution_no, after, PAGE))
+        await asyncio.to_thread(_add_page, scores, evaluation.variant, page)
+        if len(page) < PAGE:
+            return scores
+        after = page[-1]["path"]
+
+
+def _add_page(scores: Scores, variant: int, page: Sequence[Any]) -> None:
+    for row in page:
+        _, of_variant, _ = scores.shape.place(paths.ordinal_of(row["path"]))
+        if of_variant != variant:
+            continue
+        if row["status"] == ItemStatus.SUCCEEDED and row["output"] is not None:
+            scores.add(_decode(row["output"]))
+        elif row["status"] == ItemStatus.FAILED:
+            scores.failed += 1
