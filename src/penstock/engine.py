@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from penstock.accounts.integrations import Integrations
 from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.project_sets import ProjectSets
+from penstock.accounts.project_settings import ProjectSettings
 from penstock.accounts.secrets import SecretVault, load_master_key
 from penstock.clock import wall_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.evaluations.benchmarks.service import BenchmarkService
 from penstock.evaluations.estimates import Estimates
+from penstock.evaluations.experiments import Experiments
+from penstock.evaluations.leaderboards import Leaderboards
 from penstock.evaluations.model import KIND as EVALUATION
 from penstock.evaluations.pinning import Pinner
 from penstock.evaluations.scorers.library import ScorerLibrary
@@ -88,6 +91,8 @@ class Engine:
     scheduler: Scheduler = field(init=False)
     schedules: Schedules = field(init=False)
     keeper: Keeper = field(init=False)
+    experiments: Experiments = field(init=False)
+    leaderboards: Leaderboards = field(init=False)
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
@@ -97,6 +102,9 @@ class Engine:
         self.schedules = Schedules(
             self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
         )
+        self.experiments = Experiments(self.store, self.evaluations)
+        benchmarks = self.evaluations.pinner.benchmarks
+        self.leaderboards = Leaderboards(self.store, self.evaluations, benchmarks, self.catalog.public)
 
     @property
     def retention(self) -> RetentionSettings:
@@ -105,6 +113,10 @@ class Engine:
     @property
     def project_sets(self) -> ProjectSets:
         return ProjectSets(self.store)
+
+    @property
+    def project_settings(self) -> ProjectSettings:
+        return ProjectSettings(self.store)
 
     @property
     def model_cache(self) -> ModelCache:

@@ -31,7 +31,8 @@ MEASURES = (
 """What can be demanded beside the mean of a scorer."""
 
 State = Literal["met", "not_met", "cannot_tell"]
-Reducer = Callable[[Sequence[float]], float]
+Reducer = Callable[[Sequence[float]], float | None]
+"""One value of a row's epochs, None when too few of them have one."""
 
 _ROUNDING = 1e-12
 """0.8 - 0.78 is a little more than 0.02 in binary; nobody means that."""
@@ -200,8 +201,9 @@ class Tally:
 
     def mean(self, scorer: str) -> float | None:
         """The mean over rows of a scorer's value, each row's epochs made one first; None when no row has any."""
-        rows = self._values.get(scorer)
-        return fmean(self.reduce(values) for values in rows.values()) if rows else None
+        reduced = [self.reduce(values) for values in self._values.get(scorer, {}).values()]
+        found = [value for value in reduced if value is not None]
+        return fmean(found) if found else None
 
     def scored(self, scorer: str) -> int:
         """How many scores of this scorer there are."""
