@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from penstock.models.specification import ModelSpecification
+from penstock.models.probe import save_model
+from penstock.models.specification import NewModel
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.describe import OBJECT, Cursor, Limit, doc, page_of, path_id, ref
@@ -28,15 +29,24 @@ class Pricing(msgspec.Struct, rename="camel"):
 
 
 class Model(msgspec.Struct, rename="camel"):
-    """A saved model. The provider's key is never sent back."""
+    """A saved model. The provider's key is never sent back; `apiKeyHint` is how it begins.
+
+    `disabled`: it was deleted, and is kept for readers of the evaluations that name it.
+    """
 
     id: str
     name: str
+    key: str | None
+    description: str | None
     provider: str
     base_url: str | None
     model_name: str
     has_api_key: bool
+    api_key_hint: str | None
+    max_tokens: int | None
+    extra_payload: dict[str, Any] | None
     pricing: Pricing | None
+    disabled: bool
     created_at: str
     updated_at: str
 
@@ -58,17 +68,30 @@ class ModelTest(msgspec.Struct, rename="camel"):
     error: CallError | None
 
 
-SCHEMAS = (ModelSpecification, Pricing, Model, CallError, ModelTest)
+class CreatedModel(Model, rename="camel", kw_only=True):
+    """The model, how its one call went when that was asked for, and what its owner should know."""
+
+    warnings: list[str]
+    probe: ModelTest | msgspec.UnsetType = msgspec.UNSET
+
+
+SCHEMAS = (NewModel, Pricing, Model, CallError, ModelTest, CreatedModel)
 
 
 @router.post(
     "/models",
-    **doc("Save a model", status=201, body=ref(ModelSpecification), returns=ref(Model), problems=(400, 409)),
+    **doc(
+        "Save a model",
+        status=201,
+        body=ref(NewModel),
+        returns=ref(CreatedModel),
+        problems=(400, 409, 422),
+    ),
 )
 async def create_model(call: Writes) -> Response:
     """The provider's key is kept encrypted and never sent back."""
-    saved = await call.engine.catalog.create(call.tenant, await call.object())
-    return answer(saved.as_json(), 201, {"Location": call.path(f"/models/{saved.id}")})
+    created = await save_model(call.engine.gateway, call.tenant, await call.object())
+    return answer(created.as_json(), 201, {"Location": call.path(f"/models/{created.model.id}")})
 
 
 @router.get("/models", **doc("List models", returns=page_of(Model)))
@@ -88,7 +111,7 @@ async def test_model(call: Writes, name: Name) -> Response:
 
 @router.get("/models/{name:path}", **doc("Get a model", returns=ref(Model), problems=(404,)))
 async def get_model(call: Reads, name: Name) -> Response:
-    """By its id or its name."""
+    """By its id, its name or its key."""
     return answer((await call.engine.catalog.get(call.tenant, name)).as_json())
 
 
@@ -100,6 +123,6 @@ async def change_model(call: Writes, name: Name) -> Response:
 
 @router.delete("/models/{name:path}", **doc("Delete a model", status=204, problems=(404,)))
 async def delete_model(call: Writes, name: Name) -> Response:
-    """With its key."""
+    """With the provider's key, and out of the project's set. One that evaluations name can still be read by its id."""
     await call.engine.catalog.delete(call.tenant, name)
     return nothing()
