@@ -127,6 +127,14 @@ class Engine:
         return Integrations(self.store, self.services.http, self.secrets)
 
     @property
+    def benchmarks(self) -> BenchmarkService:
+        return self.evaluations.pinner.benchmarks
+
+    @property
+    def scorers(self) -> ScorerLibrary:
+        return self.evaluations.pinner.scorers
+
+    @property
     def evaluation_estimates(self) -> Estimates:
         return Estimates(self.evaluations.pinner, self.services.models)
 
