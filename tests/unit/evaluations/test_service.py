@@ -1,0 +1,373 @@
+"""Evaluations from request to numbers: a real engine and store, models scripted over HTTP or in the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.errors import Conflict, Invalid, NotFound
+from penstock.evaluations.benchmarks.model import RowChoice
+from penstock.evaluations.model import Evaluation, EvaluationFilter
+from penstock.evaluations.requests import EvaluationRequest, Variant
+from penstock.evaluations.results import ResultRow, RowFilter
+from penstock.executions.model import Execution
+from penstock.testing.engine import TestEngine, open_engine
+from penstock.testing.model_server import ModelServer
+from penstock.types import Tenant
+
+ROWS = [
+    {"id": "a", "input": "one", "truth": "one", "subset": "odd"},
+    {"id": "b", "input": "two", "truth": "2", "subset": "even"},
+    {"id": "c", "input": "three", "truth": "three", "subset": "odd"},
+    {"id": "d", "input": "four", "truth": "4", "subset": "even"},
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ModelServer]:
+    with ModelServer.start() as server:
+        yield server
+
+
+@pytest.fixture
+async def engine(tmp_path: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestEngine]:
+    server.script([])
+    server.reset()
+    monkeypatch.setenv("PENSTOCK_SCRIPTED_URL", server.url)
+    async with open_engine(tmp_path) as engine:
+        yield engine
+
+
+async def upload(engine: TestEngine, rows: list[dict[str, Any]] = ROWS, key: str = "numbers") -> None:
+    await engine.engine.evaluations.pinner.benchmarks.create_from_rows(engine.tenant, key, rows)
+
+
+async def evaluate(engine: TestEngine, **request: Any) -> tuple[list[Evaluation], Execution]:
+    """Start one, wait for its end; its evaluations as they are then."""
+    asked = {"benchmark": "numbers", "variants": (Variant(model="scripted/echo"),), "scorers": ("exact",), **request}
+    service = engine.engine.evaluations
+    started = await service.start(engine.tenant, EvaluationRequest(**asked))
+    ended = await engine.engine.executions.wait(engine.tenant, started.submitted.execution.id, 60)
+    return [await service.get(engine.tenant, one.id) for one in started.evaluations], ended
+
+
+async def rows_of(engine: TestEngine, evaluation: Evaluation, **wanted: Any) -> list[ResultRow]:
+    _, rows, following = await engine.engine.evaluations.rows(
+        engine.tenant, evaluation.id, RowFilter(**wanted), -1, 200
+    )
+    assert following is None
+    return rows
+
+
+async def scores(engine: TestEngine, evaluation: Evaluation) -> Any:
+    metrics: Any = await engine.engine.evaluations.metrics(evaluation)
+    return metrics["scores"]
+
+
+async def test_a_model_is_scored_on_every_row(engine: TestEngine) -> None:
+    await upload(engine)
+    (evaluation,), ended = await evaluate(engine)
+    assert (ended.status, ended.kind) == ("completed", "evaluation")
+    rows = await rows_of(engine, evaluation)
+    assert [row.given.row.id for row in rows if row.given] == ["a", "b", "c", "d"]
+    assert [row.outcome("exact") for row in rows] == ["correct", "incorrect", "correct", "incorrect"]
+    assert [row.answer.output for row in rows if row.answer] == ["one", "two", "three", "four"]
+    assert all(row.usage.model_calls == 1 and row.answer and row.answer.latency_ms is not None for row in rows)
+    exact = (await scores(engine, evaluation))["exact"]
+    assert (exact["mean"], exact["n"], exact["expected"], exact["coverage"]) == (0.5, 4, 4, 1.0)
+    assert exact["low"] < 0.5 < exact["high"]
+    metrics: Any = evaluation.metrics
+    assert metrics["subsets"]["odd"]["exact"]["mean"] == 1.0
+    assert metrics["subsets"]["even"]["exact"]["mean"] == 0.0
+    assert (evaluation.primary_mean, metrics["usage"]["modelCalls"]) == (0.5, 4)
+
+
+async def test_rows_are_found_by_what_became_of_them(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "three", "status": 400}])
+    (evaluation,), _ = await evaluate(engine)
+
+    async def found(**wanted: Any) -> list[str]:
+        return [row.given.row.id for row in await rows_of(engine, evaluation, **wanted) if row.given]
+
+    assert await found(outcome="correct") == ["a"]
+    assert await found(outcome="incorrect") == ["b", "d"]
+    assert await found(status="failed") == ["c"]
+    assert await found(subset="odd") == ["a", "c"]
+    assert await found(text="FOUR") == ["d"]
+    assert await found(status="pending") == []
+
+
+async def test_a_page_goes_on_behind_the_one_before(engine: TestEngine) -> None:
+    await upload(engine)
+    (evaluation,), _ = await evaluate(engine, epochs=2)
+    after: int | None = -1
+    numbers: list[int] = []
+    while after is not None:
+        _, rows, after = await engine.engine.evaluations.rows(engine.tenant, evaluation.id, RowFilter(), after, 3)
+        numbers += [row.number for row in rows]
+    assert numbers == list(range(8))
+
+
+async def test_failed_rows_are_run_again_alone(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "status": 400, "times": 1}])
+    (evaluation,), _ = await evaluate(engine)
+    metrics: Any = await engine.engine.evaluations.metrics(evaluation)
+    assert (metrics["answered"], metrics["failed"], metrics["scores"]["exact"]["coverage"]) == (3, 1, 0.75)
+    before = len(server.calls())
+    reopened = await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
+    again = await engine.engine.evaluations.get(engine.tenant, evaluation.id)
+    metrics = await engine.engine.evaluations.metrics(again)
+    assert (metrics["answered"], metrics["failed"], metrics["scores"]["exact"]["coverage"]) == (4, 0, 1.0)
+    assert len(server.calls()) == before + 1
+
+
+async def test_what_a_model_did_not_finish_or_declined_is_scored(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script(
+        [
+            {"contains": "one", "text": "", "finishReason": "length"},
+            {"contains": "two", "text": "", "finishReason": "content_filter"},
+            {"contains": "three", "text": ""},
+        ]
+    )
+    (evaluation,), ended = await evaluate(engine)
+    assert ended.status == "completed"
+    rows = await rows_of(engine, evaluation)
+    assert [row.answer.finish_reason for row in rows if row.answer] == ["length", "content_filter", "stop", "stop"]
+    assert [row.outcome("exact") for row in rows] == ["incorrect"] * 4
+    assert (await scores(engine, evaluation))["exact"]["coverage"] == 1.0
+
+
+async def test_epochs_are_asked_each_and_reduced(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine, ROWS[:1])
+    server.script([{"contains": "one", "text": "wrong", "times": 2}])
+    (evaluation,), _ = await evaluate(engine, epochs=3, reducer="pass@1")
+    assert len(server.calls()) == 3
+    exact = (await scores(engine, evaluation))["exact"]
+    assert (exact["n"], exact["expected"]) == (1, 1)
+    assert exact["mean"] == pytest.approx(1 / 3)
+
+
+async def test_a_cached_answer_is_never_another_epochs(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    await evaluate(engine, choice=RowChoice(count=2), epochs=2, cache=True)
+    assert len(server.calls()) == 4
+    (again,), _ = await evaluate(engine, epochs=2, cache=True)
+    assert len(server.calls()) == 8, "two rows in two epochs were known, the other two were asked"
+    rows = await rows_of(engine, again)
+    assert [row.answer.cached for row in rows if row.answer] == [True] * 4 + [False] * 4
+    metrics: Any = await engine.engine.evaluations.metrics(again)
+    assert metrics["latency"]["n"] == 4, "what came from the cache took no time that means anything"
+    (uncached,), _ = await evaluate(engine, choice=RowChoice(count=1))
+    assert len(server.calls()) == 9, "nobody gets a cached answer unasked"
+    assert uncached.definition_hash != again.definition_hash
+
+
+async def test_scoring_again_asks_no_model(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "four", "status": 400}])
+    (evaluation,), _ = await evaluate(engine, epochs=2)
+    asked = len(server.calls())
+    service = engine.engine.evaluations
+    started = await service.rescore(engine.tenant, evaluation.id, [{"type": "contains", "ignoreCase": True}])
+    await engine.engine.executions.wait(engine.tenant, started.submitted.execution.id, 60)
+    again = await service.get(engine.tenant, started.evaluations[0].id)
+    assert len(server.calls()) == asked
+    contains = (await scores(engine, again))["contains"]
+    assert (contains["n"], contains["mean"]) == (3, pytest.approx(2 / 3))
+    rows = await rows_of(engine, again)
+    assert [row.answer.output for row in rows[:2] if row.answer] == ["one", "one"]
+    assert {row.error["code"] for row in rows if row.error} == {"no_answer"}
+    await service.delete(engine.tenant, evaluation.id)
+    assert (await rows_of(engine, again))[0].answer is not None, "it stands on its own"
+
+
+async def test_variants_run_side_by_side_in_one_execution(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    variants = (
+        Variant(name="plain", model="scripted/echo"),
+        Variant(name="shouted", model="scripted/echo", prompt="{{ input|upper }}"),
+    )
+    (plain, shouted), ended = await evaluate(engine, variants=variants, epochs=2)
+    assert plain.execution_id == shouted.execution_id == ended.id
+    assert ended.total_items == 16
+    assert (await scores(engine, plain))["exact"]["mean"] == 0.5
+    assert (await scores(engine, shouted))["exact"]["mean"] == 0.0
+    rows = await rows_of(engine, shouted)
+    shouts = ["ONE", "ONE", "TWO", "TWO", "THREE", "THREE", "FOUR", "FOUR"]
+    assert [row.answer.output for row in rows if row.answer] == shouts
+    metrics: Any = shouted.metrics
+    assert metrics["usage"]["modelCalls"] == 8
+    assert plain.definition_hash != shouted.definition_hash
+    await engine.engine.evaluations.delete(engine.tenant, plain.id)
+    assert await rows_of(engine, shouted) == rows, "the execution stays as long as one of its evaluations does"
+
+
+async def test_a_flow_is_evaluated_like_a_model(engine: TestEngine) -> None:
+    await upload(engine)
+    flow = await engine.save(
+        {
+            "name": "shout",
+            "input": {"text": {"type": "string"}},
+            "nodes": {
+                "ask": {
+                    "type": "prompt",
+                    "model": "scripted/echo",
+                    "prompt": "{{ said }}",
+                    "inputs": {"said": "input.text"},
+                }
+            },
+        }
+    )
+    (evaluation,), ended = await evaluate(engine, variants=(Variant(flow=flow),))
+    assert ended.status == "completed"
+    assert (await scores(engine, evaluation))["exact"]["mean"] == 0.5
+    rows = await rows_of(engine, evaluation)
+    assert [row.usage.model_calls for row in rows] == [1, 1, 1, 1]
+    (mapped,), _ = await evaluate(engine, variants=(Variant(flow=flow, inputs={"text": "subset"}),))
+    assert [row.answer.output for row in await rows_of(engine, mapped) if row.answer] == ["odd", "even"] * 2
+
+
+async def test_what_a_model_is_told(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine, [{"id": "a", "input": "one", "truth": "one", "topic": "sums"}])
+    await evaluate(
+        engine,
+        variants=(Variant(model="scripted/echo", system="About {{ metadata.topic }}.", prompt="Say {{ input }}."),),
+    )
+    (call,) = server.calls()
+    assert call["prompt"] == "Say one."
+
+
+async def test_a_template_never_sees_the_truth(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine, ROWS[:1])
+    _, ended = await evaluate(engine, variants=(Variant(model="scripted/echo", prompt="{{ truth }}"),))
+    assert ended.status == "failed"
+    assert server.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"variants": (Variant(),)}, "model"),
+        ({"variants": (Variant(model="a/b", flow="c"),)}, "model"),
+        ({"variants": (Variant(model="nobody/knows"),)}, "model"),
+        ({"variants": (Variant(model="scripted/echo"), Variant(model="scripted/echo"))}, "variants"),
+        ({"variants": (Variant(model="scripted/echo", prompt="{{ broken"),)}, "prompt"),
+        ({"scorers": ("exacd",)}, "scorers[0]"),
+        ({"scorers": ("exact", "exact")}, None),
+        ({"reducer": "median"}, "reducer"),
+        ({"reducer": "pass@5", "epochs": 2}, "epochs"),
+        ({"epochs": 0}, "epochs"),
+        ({"choice": RowChoice(subsets=("none",))}, None),
+    ],
+)
+async def test_a_wrong_request_names_the_field(engine: TestEngine, request_: dict[str, Any], field: str | None) -> None:
+    await upload(engine)
+    with pytest.raises(Invalid) as refused:
+        await evaluate(engine, **request_)
+    if field is not None:
+        assert refused.value.errors[0].path == field
+    _, total = await engine.engine.evaluations.page(engine.tenant, EvaluationFilter(), 0, 10)
+    assert total == 0, "nothing was started"
+
+
+async def test_an_unknown_benchmark_is_refused(engine: TestEngine) -> None:
+    with pytest.raises(NotFound):
+        await evaluate(engine, benchmark="nowhere")
+
+
+async def test_a_model_that_changed_is_not_gone_on_with(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    saved: dict[str, Any] = {"name": "mine", "provider": "scripted", "baseUrl": f"{server.url}/v1", "modelName": "echo"}
+    model = await engine.engine.catalog.create(engine.tenant, saved)
+    server.script([{"contains": "two", "status": 400, "times": 1}])
+    (evaluation,), _ = await evaluate(engine, variants=(Variant(model="mine"),))
+    await engine.engine.catalog.update(engine.tenant, model.id, {"modelName": "fixed:other"})
+    reopened = await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    ended = await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
+    assert ended.status == "failed"
+    assert ended.error is not None
+    assert "fixed:other" in ended.error.message
+
+
+async def test_the_same_work_has_the_same_definition(engine: TestEngine) -> None:
+    await upload(engine)
+    await upload(engine, key="copy")
+    (first,), _ = await evaluate(engine)
+    (second,), _ = await evaluate(engine, benchmark="copy", name="Another name")
+    (third,), _ = await evaluate(engine, scorers=({"type": "exact", "ignoreCase": True},))
+    assert first.definition_hash == second.definition_hash
+    assert first.definition_hash != third.definition_hash
+
+
+async def test_a_key_starts_one_evaluation(engine: TestEngine) -> None:
+    await upload(engine)
+    (first,), _ = await evaluate(engine, idempotency_key="once", request_hash="same")
+    (second,), _ = await evaluate(engine, idempotency_key="once", request_hash="same")
+    assert first.id == second.id
+
+
+async def test_lists_are_filtered_and_ordered(engine: TestEngine) -> None:
+    await upload(engine)
+    await upload(engine, ROWS[:1], key="short")
+    (half,), _ = await evaluate(engine, tags=("nightly",))
+    (whole,), _ = await evaluate(engine, benchmark="short")
+    (fixed,), _ = await evaluate(engine, variants=(Variant(model="scripted/fixed:x"),), name="100%_sure")
+    (newest,), _ = await evaluate(engine)
+
+    async def found(**wanted: Any) -> list[str]:
+        listed, total = await engine.engine.evaluations.page(engine.tenant, EvaluationFilter(**wanted), 0, 10)
+        assert total == len(listed)
+        return [one.id for one in listed]
+
+    assert await found() == [newest.id, fixed.id, whole.id, half.id]
+    assert await found(order="accuracy") == [whole.id, newest.id, half.id, fixed.id]
+    assert await found(benchmarks=("short",)) == [whole.id]
+    assert await found(targets=("scripted/fixed:x",)) == [fixed.id]
+    assert await found(tag="nightly") == [half.id]
+    assert await found(text="100%_") == [fixed.id]
+    assert await found(text="%") == [fixed.id]
+    assert await found(latest_only=True) == [newest.id, fixed.id, whole.id]
+
+
+async def test_another_projects_evaluations_are_not_there(engine: TestEngine) -> None:
+    await upload(engine)
+    (evaluation,), _ = await evaluate(engine)
+    other = Tenant("0" * 23 + "1", "0" * 23 + "1")
+    with pytest.raises(NotFound):
+        await engine.engine.evaluations.get(other, evaluation.id)
+    assert await engine.engine.evaluations.page(other, EvaluationFilter(), 0, 10) == ([], 0)
+    with pytest.raises(NotFound):
+        await engine.engine.evaluations.delete(other, evaluation.id)
+
+
+async def test_it_is_readable_while_it_runs_and_only_then_undeletable(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "behaviour": "hang"}])
+    service = engine.engine.evaluations
+    request = EvaluationRequest("numbers", (Variant(model="scripted/echo"),), scorers=("exact",))
+    started = await service.start(engine.tenant, request)
+    evaluation = started.evaluations[0]
+    feed = engine.engine.executions
+    async with asyncio.timeout(30):
+        while (await feed.progress(engine.tenant, evaluation.execution_id))[1]["itemsProcessed"] < 3:
+            await engine.engine.dispatcher.signals.next_change(started.submitted.execution.no).wait()
+    running = await service.get(engine.tenant, evaluation.id)
+    rows = await rows_of(engine, running)
+    assert [row.status for row in rows] == ["succeeded", "pending", "succeeded", "succeeded"]
+    assert (await scores(engine, running))["exact"]["n"] == 3
+    with pytest.raises(Conflict):
+        await service.delete(engine.tenant, evaluation.id)
+    with pytest.raises(Conflict):
+        await service.rescore(engine.tenant, evaluation.id, ["exact"])
+    await feed.cancel(engine.tenant, evaluation.execution_id)
+    cancelled = await service.get(engine.tenant, evaluation.id)
+    assert cancelled.status == "cancelled"
+    assert (await scores(engine, cancelled))["exact"]["coverage"] == 0.75
