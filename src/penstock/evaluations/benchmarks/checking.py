@@ -88,7 +88,7 @@ def checked(members: JsonObject, number: str, *, require_truth: bool = True) -> 
         subset=_label("subset", members.get("subset")),
         cluster=_label("cluster", members.get("cluster")),
         context=None if _is_empty(members.get("context")) else members.get("context"),
-        metadata=metadata,
+        metadata=dict(metadata),
     )
 
 

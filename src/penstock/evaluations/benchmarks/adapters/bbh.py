@@ -11,6 +11,7 @@ from penstock.datasets.formats.lines import UnreadableFile
 from penstock.datasets.imports import SourceRows
 from penstock.datasets.model import SourceRow
 from penstock.errors import TooLarge
+from penstock.evaluations.benchmarks import answers
 from penstock.evaluations.benchmarks.adapters.base import Adapter, Unfit, rest, text_at
 from penstock.evaluations.benchmarks.model import Details
 from penstock.evaluations.benchmarks.source import source_rows
@@ -60,8 +61,8 @@ ADAPTER = Adapter(
     details=Details(
         name="BIG-Bench Hard",
         description="Tasks of BIG-Bench that were hard for language models; the file's name is the subset.",
-        scorers=({"type": "regex", "pattern": r"(?is).*answer is:?\s*(.+?)[\s.]*$"},),
-        prompt="{{ input }}\n\nThink step by step. End with a line `So the answer is X.`",
+        scorers=(answers.LAST_LINE_ANY_CASE,),
+        prompt="{{ input }}\n\nThink step by step. End with a line `Answer: ` and the answer alone, such as (A).",
         categories=("reasoning",),
         languages=("English",),
     ),

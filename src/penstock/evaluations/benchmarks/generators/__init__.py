@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,7 +12,14 @@ from penstock.datasets.imports import SourceRows
 from penstock.datasets.model import SourceRow
 from penstock.errors import FieldError, Invalid
 from penstock.evaluations.benchmarks.checking import CheckedRows
-from penstock.evaluations.benchmarks.generators import arithmetic
+from penstock.evaluations.benchmarks.generators import (
+    arithmetic,
+    boolean_logic,
+    dates,
+    instructions,
+    sorting,
+    string_edits,
+)
 from penstock.evaluations.benchmarks.generators.base import (
     DIFFICULTIES,
     MAX_GENERATED_ROWS,
@@ -20,11 +27,17 @@ from penstock.evaluations.benchmarks.generators.base import (
     Difficulty,
     Generator,
 )
+from penstock.evaluations.benchmarks.model import BenchmarkRow
 from penstock.types import JsonObject
 
-GENERATORS: Mapping[str, Generator] = {module.GENERATOR.name: module.GENERATOR for module in (arithmetic,)}
+GENERATORS: Mapping[str, Generator] = {
+    module.GENERATOR.name: module.GENERATOR
+    for module in (arithmetic, boolean_logic, dates, instructions, sorting, string_edits)
+}
 
 DEFAULT_ROWS = 200
+_PATIENCE = 100
+"""So many repeated questions in a row, and there are hardly any others left."""
 _MAX_SEED = 2**53 - 1
 
 
@@ -40,13 +53,26 @@ class Recipe:
     def source(self) -> SourceRows:
         """The rows, numbered from 1."""
         dice = Dice(f"{self.generator}/{self.difficulty}/{self.seed}")
-        questions = GENERATORS[self.generator].questions(dice, self.difficulty)
+        questions = _different(GENERATORS[self.generator].questions(dice, self.difficulty))
         for number, row in enumerate(islice(questions, self.rows), 1):
             yield SourceRow(number, msgspec.to_builtins(msgspec.structs.replace(row, id=str(number))))
 
     def as_json(self) -> JsonObject:
         revision = GENERATORS[self.generator].revision
         return {**msgspec.to_builtins(self), "revision": revision}
+
+
+def _different(questions: Iterator[BenchmarkRow]) -> Iterator[BenchmarkRow]:
+    """The same without repeated ones, as long as there are others."""
+    seen: set[object] = set()
+    repeats = 0
+    for row in questions:
+        if row.input in seen and repeats < _PATIENCE:
+            repeats += 1
+            continue
+        repeats = 0
+        seen.add(row.input)
+        yield row
 
 
 def check(recipe: Recipe) -> Generator:

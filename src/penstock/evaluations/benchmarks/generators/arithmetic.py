@@ -21,6 +21,9 @@ class _Range:
 _RANGES = {"easy": _Range((1, 1), 99, 9), "medium": _Range((2, 3), 999, 19), "hard": _Range((4, 6), 9_999, 99)}
 
 
+_SUBSETS = {1: "1 operation"} | {count: f"{count} operations" for count in range(2, 7)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Term:
     """An expression as text, with its value. `loose` ones need brackets around them inside another."""
@@ -39,7 +42,7 @@ def _questions(dice: Dice, difficulty: Difficulty) -> Iterator[BenchmarkRow]:
     while True:
         count = dice.number(*limits.operations)
         term = _term(dice, limits, count)
-        yield BenchmarkRow("", f"What is {term.text}?", str(term.value), subset=f"{count} operations")
+        yield BenchmarkRow("", f"What is {term.text}?", str(term.value), subset=_SUBSETS[count])
 
 
 def _term(dice: Dice, limits: _Range, operations: int) -> _Term:
