@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from penstock.client._async.client import AsyncPenstock
+    from penstock.client._async.evaluations import AsyncEvaluationHandle
     from penstock.client._async.handles import AsyncExecutionHandle
     from penstock.client._sync.client import Penstock
+    from penstock.client._sync.evaluations import EvaluationHandle
     from penstock.client._sync.handles import ExecutionHandle
     from penstock.client.errors import (
         APIConnectionError,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
         SnapshotEvent,
         StatusEvent,
     )
-    from penstock.client.options import RunOptions, ScheduleOptions
+    from penstock.client.options import EvaluationOptions, RunOptions, ScheduleOptions
 
 __all__ = [
     "APIConnectionError",
@@ -50,12 +52,15 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
+    "AsyncEvaluationHandle",
     "AsyncExecutionHandle",
     "AsyncPenstock",
     "AuthenticationError",
     "BadRequestError",
     "ConflictError",
     "DoneEvent",
+    "EvaluationHandle",
+    "EvaluationOptions",
     "ExecutionCancelled",
     "ExecutionError",
     "ExecutionFailed",
@@ -79,9 +84,12 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "AsyncEvaluationHandle": "penstock.client._async.evaluations",
     "AsyncExecutionHandle": "penstock.client._async.handles",
     "AsyncPenstock": "penstock.client._async.client",
     "DoneEvent": "penstock.client.events",
+    "EvaluationHandle": "penstock.client._sync.evaluations",
+    "EvaluationOptions": "penstock.client.options",
     "ExecutionHandle": "penstock.client._sync.handles",
     "GoneEvent": "penstock.client.events",
     "ItemEvent": "penstock.client.events",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
@@ -53,7 +53,43 @@ class ScheduleOptions:
         return _set_values(self)
 
 
-def _set_values(options: RunOptions | ScheduleOptions) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """How an evaluation is run. What is None is the benchmark's own, then the server's.
+
+    `version` is the benchmark's. `choice` picks rows: `{"subsets": […], "count": n, "seed": n}` or `{"ids": […]}`; with
+    a seed the `count` rows are chosen at random, the same ones each time, without they are the first. `system` and
+    `prompt` are templates over a row's members, `prompt_id` names a saved prompt in their place; `params` go to the
+    model; `inputs` say for a flow which member of the row each of its input fields is. Each row is asked `epochs`
+    times, and `reducer` makes one score of them (`mean`, `at_least_2`, `pass@2`, `pass^2`). `cache` answers from
+    earlier answers to the very same request. The rest is as in `RunOptions`.
+    """
+
+    name: str | None = None
+    version: int | None = None
+    choice: Mapping[str, Any] | None = None
+    system: str | None = None
+    prompt: str | None = None
+    prompt_id: str | None = None
+    params: Mapping[str, Any] | None = None
+    inputs: Mapping[str, str] | None = None
+    epochs: int | None = None
+    reducer: str | None = None
+    cache: bool | None = None
+    concurrency: int | None = None
+    deadline_seconds: float | None = None
+    on_item_error: Literal["continue", "failFast"] | Mapping[str, Any] | None = None
+    budget: Budget | None = None
+    metadata: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None
+    webhook: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The options that are set, by their names on the wire."""
+        return _set_values(self)
+
+
+def _set_values(options: RunOptions | ScheduleOptions | EvaluationOptions) -> dict[str, Any]:
     values = {_camel(field.name): getattr(options, field.name) for field in fields(options)}
     return {name: value for name, value in values.items() if value is not None}
 

@@ -12,7 +12,7 @@ from penstock.client.objects import Execution
 _LONGEST_HOLD_SECONDS = 30.0
 _LONGEST_ABSENCE_SECONDS = 300.0
 """A server that is started again, or moved, is waited for so long."""
-_ACCEPT = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
+ACCEPT = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
 
 
 def hold_seconds(elapsed: float, timeout: float | None, *, watched: bool) -> float:
@@ -46,7 +46,7 @@ def wait_call(path: str, hold: float, left: float | None) -> Call:
 
 def results_call(path: str, format: Literal["json", "ndjson", "csv"]) -> Call:  # noqa: A002 - the word for it
     """The results in one of the formats."""
-    return Call(method="GET", path=f"{path}/results", headers={"accept": _ACCEPT[format]})
+    return Call(method="GET", path=f"{path}/results", headers={"accept": ACCEPT[format]})
 
 
 @contextmanager

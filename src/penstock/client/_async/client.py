@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
 from penstock.client._async.datasets import AsyncDatasets
+from penstock.client._async.evaluations import AsyncEvaluations
 from penstock.client._async.executions import AsyncExecutions
+from penstock.client._async.experiments import AsyncExperiments
 from penstock.client._async.flows import AsyncFlows
 from penstock.client._async.keys import AsyncKeys, AsyncSecrets
+from penstock.client._async.leaderboards import AsyncLeaderboards
 from penstock.client._async.limits import AsyncLimits
 from penstock.client._async.members import AsyncMembers
 from penstock.client._async.models import AsyncModels
@@ -50,6 +53,9 @@ class AsyncPenstock:
         )
         self.executions = AsyncExecutions(self._transport)
         self.flows = AsyncFlows(self._transport, self.executions)
+        self.evaluations = AsyncEvaluations(self._transport, self.executions)
+        self.experiments = AsyncExperiments(self._transport)
+        self.leaderboards = AsyncLeaderboards(self._transport)
         self.datasets = AsyncDatasets(self._transport)
         self.prompts = AsyncPrompts(self._transport)
         self.schedules = AsyncSchedules(self._transport)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
 from penstock.client._sync.datasets import Datasets
+from penstock.client._sync.evaluations import Evaluations
 from penstock.client._sync.executions import Executions
+from penstock.client._sync.experiments import Experiments
 from penstock.client._sync.flows import Flows
 from penstock.client._sync.keys import Keys, Secrets
+from penstock.client._sync.leaderboards import Leaderboards
 from penstock.client._sync.limits import Limits
 from penstock.client._sync.members import Members
 from penstock.client._sync.models import Models
@@ -51,6 +54,9 @@ class Penstock:
         )
         self.executions = Executions(self._transport)
         self.flows = Flows(self._transport, self.executions)
+        self.evaluations = Evaluations(self._transport, self.executions)
+        self.experiments = Experiments(self._transport)
+        self.leaderboards = Leaderboards(self._transport)
         self.datasets = Datasets(self._transport)
         self.prompts = Prompts(self._transport)
         self.schedules = Schedules(self._transport)

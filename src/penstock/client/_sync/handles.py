@@ -35,6 +35,11 @@ class ExecutionHandle:
 
     @property
     def id(self) -> str:
+        """The id of what runs: the execution's."""
+        return self.execution_id
+
+    @property
+    def execution_id(self) -> str:
         """The execution's id."""
         return self.progress.execution_id
 

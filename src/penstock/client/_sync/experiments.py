@@ -1,0 +1,62 @@
+# Made from ../_async by scripts/unasync.py: change it there.
+"""Experiments: several variants on the same rows, held against a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from penstock.client import calls
+from penstock.client._sync.handles import ExecutionHandle
+from penstock.client._sync.transport import Transport
+from penstock.client.evaluation_objects import Experiment, ExperimentStart, ExperimentSummary
+from penstock.client.objects import Execution
+from penstock.client.options import EvaluationOptions
+
+
+class Experiments:
+    """`client.experiments`. An experiment's id is that of its execution."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        name: str,
+        benchmark: str,
+        variants: Sequence[Mapping[str, Any]],
+        *,
+        baseline: str | None = None,
+        scorers: Sequence[Any] = (),
+        options: EvaluationOptions | None = None,
+        idempotency_key: str | None = None,
+    ) -> ExecutionHandle:
+        """Run variants side by side, and return the handle of the execution that runs them all.
+
+        Each has a `name`, a `model` or a `flow`, and what it is told: `system`, `prompt`, `promptId`, `params`. The
+        one that `baseline` names is what the others are held against; by default the first. When it is over, `get`
+        with the handle's id has the differences. Raises BadRequestError naming what is wrong.
+        """
+        body: dict[str, Any] = {
+            "benchmark": benchmark,
+            "variants": [*variants],
+            **(options or EvaluationOptions()).body(),
+        }
+        body["name"] = name
+        if baseline is not None:
+            body["baseline"] = baseline
+        if scorers:
+            body["scorers"] = [*scorers]
+        call = calls.start("/experiments", body, idempotency_key=idempotency_key)
+        started = self._transport.fetch(call, ExperimentStart)
+        progress = Execution(execution_id=started.execution_id, status="pending", kind="evaluation")
+        return ExecutionHandle(self._transport, progress)
+
+    def get(self, experiment_id: str) -> Experiment:
+        """What its variants found so far; when it is over, how each differs from the baseline. Raises NotFoundError."""
+        path = f"/experiments/{calls.segment(experiment_id)}"
+        return self._transport.fetch(calls.get(path), Experiment)
+
+    def list(self, *, limit: int | None = None) -> Iterator[ExperimentSummary]:
+        """Experiments, newest first: all, or the first `limit`."""
+        return self._transport.pages("/experiments", ExperimentSummary, most=limit)
