@@ -133,6 +133,8 @@ class FlowService:
         """
         if wanted.version is not None:
             execution = await self._executions.get(tenant, execution_id)
+            if execution.kind != KIND:
+                raise Invalid("not_a_flow_run", f"The execution is of kind {execution.kind!r}; it has no flow version.")
             saved = await self._library.saved(tenant, execution.subject_id, wanted.version)
             inner = await self._pin_inner(tenant, saved, 1, count(1))
             wanted = replace(wanted, spec={**execution.spec, "flows": inner})
