@@ -13,17 +13,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from penstock.evaluations.statistics.intervals import Pivot, lean
+from penstock.evaluations.statistics.values import without_rounding
+
 if TYPE_CHECKING:
     from penstock.evaluations.statistics.values import Counts, Vector
 
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMean:
-    """`degrees` of freedom of the t statistic: at most `clusters` − 1, fewer where sizes differ much."""
+    """Its pivot has at most `clusters` − 1 degrees of freedom, fewer where sizes differ much."""
 
-    mean: float
-    standard_error: float
-    degrees: float
+    pivot: Pivot
     clusters: int
     correlation: float
     """Of two rows of one cluster, from 0 to 1 (one-way analysis of variance)."""
@@ -36,13 +37,14 @@ def clustered_mean(values: Vector, members: Counts) -> ClusteredMean:
     n = len(values)
     mean = float(values.mean())
     deviations = values - mean
-    sizes = np.bincount(members).astype(np.float64)
-    sums = np.bincount(members, weights=deviations)
+    sizes: Vector = np.bincount(members).astype(np.float64)
+    sums: Vector = np.bincount(members, weights=deviations).astype(np.float64)
     # With nothing but an intercept, CR2 divides the sum of a cluster by sqrt(1 − its share of the rows).
-    variance = float((sums**2 / (1 - sizes / n)).sum()) / n**2
+    variance = without_rounding(float((sums**2 / (1 - sizes / n)).sum()) / n**2, values)
     between = float((sums**2 / sizes).sum())
     correlation = _correlation(sizes, between, float(np.square(deviations).sum()) - between)
-    return ClusteredMean(mean, math.sqrt(variance), _degrees(sizes, correlation), len(sizes), correlation)
+    pivot = Pivot(mean, math.sqrt(variance), _degrees(sizes, correlation), lean(sums) if variance else 0.0)
+    return ClusteredMean(pivot, len(sizes), correlation)
 
 
 def _correlation(sizes: Vector, between: float, within: float) -> float:

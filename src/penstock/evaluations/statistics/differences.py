@@ -4,8 +4,7 @@
 | --- | --- | --- |
 | paired, 0 and 1 | `mcnemar_exact` | Tango's score interval |
 | paired, any | `paired_t`, `paired_t_skewness` | t of the rows' differences, corrected for skewness |
-| paired, in clusters, 0 and 1 | `paired_t_clustered` | Tango's with the rows that the clustered variance is worth |
-| paired, in clusters, any | `paired_t_clustered` | t with the clustered variance of the rows' differences |
+| paired, in clusters | `paired_t_clustered` | the same with the clustered variance |
 | not paired, 0 and 1 | `fisher_exact` | Newcombe's, from the two Wilson intervals |
 | not paired, any | `welch`, `welch_clustered` | t with both variances |
 
@@ -21,10 +20,8 @@ from typing import TYPE_CHECKING, Literal
 from penstock.evaluations.statistics.clusters import clustered_mean
 from penstock.evaluations.statistics.intervals import (
     Interval,
+    mean_of,
     normal_quantile,
-    skewed_mean,
-    t_probability,
-    t_quantile,
     tango,
 )
 from penstock.evaluations.statistics.power import minimum_detectable
@@ -132,14 +129,14 @@ class _Pairs:
         return self._difference(mean, None, None, level, None, "none", note=why)
 
     def binary(self, level: float) -> Difference:
-        found = skewed_mean(self.differences)
+        found = mean_of(self.differences)
         bounds = tango(self.losses, self.wins, self.n, normal_quantile(level))
         p_value = mcnemar_exact(self.losses, self.wins)
         return self._difference(found.mean, found.standard_error, bounds, level, p_value, "mcnemar_exact")
 
     def real(self, level: float) -> Difference:
-        found = skewed_mean(self.differences)
-        test: Test = "paired_t" if found.skewness == 0 else "paired_t_skewness"
+        found = mean_of(self.differences)
+        test: Test = "paired_t" if found.lean == 0 else "paired_t_skewness"
         if found.standard_error == 0:
             return self._same(found.mean, self.n, level, test)
         bounds = found.interval(level)
@@ -147,17 +144,11 @@ class _Pairs:
 
     def clustered(self, members: Counts, level: float) -> Difference:
         found = clustered_mean(self.differences, members)
-        mean, error = found.mean, found.standard_error
-        if error == 0:
-            return self._same(mean, found.clusters, level, "paired_t_clustered")
-        quantile = t_quantile(level, found.degrees)
-        bounds = (mean - quantile * error, mean + quantile * error)
-        if self.is_binary:
-            independent = (self.wins + self.losses) / self.n - mean**2
-            worth = independent / error**2 / self.n
-            bounds = tango(self.losses * worth, self.wins * worth, self.n * worth, quantile)
-        p_value = t_probability(mean / error, found.degrees)
-        return self._difference(mean, error, bounds, level, p_value, "paired_t_clustered")
+        pivot = found.pivot
+        if pivot.standard_error == 0:
+            return self._same(pivot.mean, found.clusters, level, "paired_t_clustered")
+        bounds, p_value = pivot.interval(level), pivot.probability()
+        return self._difference(pivot.mean, pivot.standard_error, bounds, level, p_value, "paired_t_clustered")
 
     def _same(self, mean: float, units: int, level: float, test: Test) -> Difference:
         """Every row, or every cluster, differs by the same: by nothing, as a rule."""

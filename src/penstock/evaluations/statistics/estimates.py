@@ -6,7 +6,7 @@
 | from 0 to 1 | `wilson_effective` | the same with the rows that the variance is worth, and t |
 | any | `t`, `t_skewness` | Student's t, corrected for skewness where there is more of it than chance explains |
 | in clusters, from 0 to 1 | `wilson_clustered` | score interval, rows as many as the clustered variance is worth |
-| in clusters, any | `t_clustered` | t with the clustered variance and its degrees of freedom |
+| in clusters, any | `t_clustered` | t with the clustered variance and its degrees of freedom, corrected for skewness |
 
 How often each holds what it promises is measured by `python -m benchmarks interval_coverage`; see docs/statistics.md.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from penstock.evaluations.statistics.clusters import ClusteredMean, clustered_mean
-from penstock.evaluations.statistics.intervals import normal_quantile, skewed_mean, t_quantile, wilson
+from penstock.evaluations.statistics.intervals import Interval, Pivot, mean_of, normal_quantile, t_quantile, wilson
 from penstock.evaluations.statistics.values import check_level, cluster_numbers, is_binary, is_share, vector
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ Method = Literal["none", "wilson", "wilson_effective", "wilson_clustered", "t", 
 
 FEW_ROWS = 20
 FEW_DEGREES = 10
+FEW_EVENTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,48 +78,60 @@ def _none(numbers: Vector, level: float, clusters: int | None, why: str) -> Esti
 
 def _independent(numbers: Vector, level: float, clusters: int | None) -> Estimate:
     n = len(numbers)
-    found = skewed_mean(numbers)
+    found = mean_of(numbers)
     mean, error = found.mean, found.standard_error
     if is_binary(numbers):
         low, high = wilson(mean, n, normal_quantile(level))
         return Estimate(n, mean, error, low, high, level, "wilson", clusters)
-    note = _few(n)
+    note = f"With fewer than {FEW_ROWS} values the interval may be too narrow." if n < FEW_ROWS else None
     if is_share(numbers):
-        low, high = wilson(mean, _worth(mean, error, n), t_quantile(level, n - 1))
-        note = _SAME if error == 0 else note
+        low, high = wilson(mean, _worth(found, n), t_quantile(level, n - 1))
+        note = note if error else _SAME
         return Estimate(n, mean, error, low, high, level, "wilson_effective", clusters, n - 1, note)
     if error == 0:
         return _none(numbers, level, clusters, "All values are the same, so their spread is not known.")
     low, high = found.interval(level)
-    method: Method = "t" if found.skewness == 0 else "t_skewness"
+    method: Method = "t_skewness" if found.lean else "t"
     return Estimate(n, mean, error, low, high, level, method, clusters, n - 1, note)
 
 
 def _clustered(numbers: Vector, found: ClusteredMean, level: float) -> Estimate:
-    n, mean, error = len(numbers), found.mean, found.standard_error
-    quantile = t_quantile(level, found.degrees)
-    note = (
-        f"The clusters are worth {found.degrees:.1f} degrees of freedom; below {FEW_DEGREES} the interval is wide."
-        if found.degrees < FEW_DEGREES
-        else None
-    )
-    if is_share(numbers):
-        low, high = wilson(mean, _worth(mean, error, found.clusters), quantile)
-        note = _SAME if error == 0 else note
-        return Estimate(n, mean, error, low, high, level, "wilson_clustered", found.clusters, found.degrees, note)
-    if error == 0:
+    pivot, share = found.pivot, is_share(numbers)
+    if pivot.standard_error == 0 and not share:
         return _none(numbers, level, found.clusters, "All clusters have the same mean, so their spread is not known.")
-    low, high = mean - quantile * error, mean + quantile * error
-    return Estimate(n, mean, error, low, high, level, "t_clustered", found.clusters, found.degrees, note)
+    method, (low, high), note = _clustered_interval(found, level, share)
+    return Estimate(
+        len(numbers),
+        pivot.mean,
+        pivot.standard_error,
+        low,
+        high,
+        level,
+        method,
+        found.clusters,
+        pivot.degrees,
+        note,
+    )
+
+
+def _clustered_interval(found: ClusteredMean, level: float, share: bool) -> tuple[Method, Interval, str | None]:
+    pivot = found.pivot
+    few = f"The clusters are worth {pivot.degrees:.1f} degrees of freedom, so the interval is on the wide side."
+    note = few if pivot.degrees < FEW_DEGREES else None
+    if not share:
+        return "t_clustered", pivot.interval(level), note
+    worth = _worth(pivot, found.clusters)
+    if pivot.standard_error and worth * min(pivot.mean, 1 - pivot.mean) < FEW_EVENTS:
+        low, high = pivot.interval(level)
+        return "t_clustered", (max(0.0, low), min(1.0, high)), _RARE
+    bounds = wilson(pivot.mean, worth, t_quantile(level, pivot.degrees))
+    return "wilson_clustered", bounds, note if pivot.standard_error else _SAME
 
 
 _SAME = "No spread was seen; the interval is that of as many independent answers of right and wrong."
+_RARE = "What is rarer, right or wrong, is seen in few clusters, so the interval is on the wide side."
 
 
-def _few(n: int) -> str | None:
-    return f"With fewer than {FEW_ROWS} values the interval may be too narrow." if n < FEW_ROWS else None
-
-
-def _worth(mean: float, error: float, least: int) -> float:
+def _worth(pivot: Pivot, least: int) -> float:
     """How many independent 0/1 values would have this standard error; `least` where none was seen."""
-    return mean * (1 - mean) / error**2 if error > 0 else least
+    return pivot.mean * (1 - pivot.mean) / pivot.standard_error**2 if pivot.standard_error else least

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from penstock.evaluations.statistics.values import without_rounding
+
 if TYPE_CHECKING:
     from penstock.evaluations.statistics.values import Vector
 
@@ -72,61 +74,55 @@ def tango(losses: float, wins: float, n: float, quantile: float) -> Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class SkewedMean:
-    """A mean of n independent values whose t statistic is corrected for skewness (Hall, JRSS B 54, 1992):
-    g(t) = t + γt²/(3√n) + γ²t³/(27n) + γ/(6√n) is nearly symmetric, and can be inverted.
+class Pivot:
+    """A mean, and the t statistic by which it is judged, corrected for skewness (Hall, JRSS B 54, 1992): with n values
+    of skewness γ and a = γ / (3√n), g(t) = t + at² + a²t³/3 + a/2 is nearly symmetric, and can be inverted.
 
-    `skewness` is the sample's, drawn towards 0 by the part that chance alone explains. Where it is 0 this is Student's
-    t to the last digit.
+    `lean` is a. Where it is 0 this is Student's t to the last digit.
     """
 
     mean: float
     standard_error: float
-    n: int
-    skewness: float
-
-    @property
-    def method(self) -> str:
-        return "t" if self.skewness == 0 else "t_skewness"
+    degrees: float
+    lean: float
 
     def interval(self, level: float) -> Interval:
-        quantile = t_quantile(level, self.n - 1)
+        quantile = t_quantile(level, self.degrees)
         return (
             self.mean - self.standard_error * self._inverse(quantile),
             self.mean - self.standard_error * self._inverse(-quantile),
         )
 
     def probability(self) -> float:
-        """The two-sided p-value of the hypothesis that the expected value is 0."""
-        if self.standard_error == 0:
-            return 1.0 if self.mean == 0 else 0.0
-        return t_probability(self._transformed(self.mean / self.standard_error), self.n - 1)
-
-    def _transformed(self, t: float) -> float:
-        a = self.skewness / (3 * math.sqrt(self.n))
-        return t + a * t**2 + a**2 * t**3 / 3 + a / 2
+        """The two-sided p-value of the hypothesis that the expected value is 0. There is a standard error."""
+        t = self.mean / self.standard_error
+        return t_probability(t + self.lean * t**2 + self.lean**2 * t**3 / 3 + self.lean / 2, self.degrees)
 
     def _inverse(self, value: float) -> float:
-        a = self.skewness / (3 * math.sqrt(self.n))
-        if abs(a) < 1e-9:
+        if abs(self.lean) < 1e-9:
             return value
-        cube = 1 + 3 * a * (value - a / 2)
-        return (math.copysign(abs(cube) ** (1 / 3), cube) - 1) / a
+        cube = 1 + 3 * self.lean * (value - self.lean / 2)
+        return (math.copysign(abs(cube) ** (1 / 3), cube) - 1) / self.lean
 
 
-def skewed_mean(values: Vector) -> SkewedMean:
-    """Of at least two values."""
+def mean_of(values: Vector) -> Pivot:
+    """The pivot of at least two independent values."""
     import numpy as np
 
     n = len(values)
     mean = float(values.mean())
     deviations = values - mean
-    variance = float(np.square(deviations).sum()) / (n - 1)
-    standard_error = math.sqrt(variance / n)
-    if n < 3 or variance == 0:
-        return SkewedMean(mean, standard_error, n, 0.0)
-    third = float((deviations**3).mean()) / (variance * (n - 1) / n) ** 1.5
-    skewness = third * math.sqrt(n * (n - 1)) / (n - 2)
+    variance = without_rounding(float(np.square(deviations).sum()) / (n - 1), values)
+    return Pivot(mean, math.sqrt(variance / n), n - 1, lean(deviations) if variance else 0.0)
+
+
+def lean(deviations: Vector) -> float:
+    """γ / (3√n) of n deviations from their mean, drawn towards 0 by the part that chance alone explains: a sample of a
+    normal distribution has a skewness too, with the variance 6n(n − 1) / ((n − 2)(n + 1)(n + 3))."""
+    n = len(deviations)
+    if n < 3:
+        return 0.0
+    square = float((deviations**2).sum())
+    skewness = float((deviations**3).sum()) / square**1.5 * n * math.sqrt(n - 1) / (n - 2)
     by_chance = 6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3))
-    kept = max(0.0, 1 - by_chance / skewness**2) if skewness else 0.0
-    return SkewedMean(mean, standard_error, n, skewness * kept)
+    return skewness / (3 * math.sqrt(n)) * max(0.0, 1 - by_chance / skewness**2) if skewness else 0.0

@@ -35,6 +35,13 @@ def is_share(numbers: Vector) -> bool:
     return bool((numbers >= 0).all() and (numbers <= 1).all())
 
 
+def without_rounding(variance: float, numbers: Vector) -> float:
+    """The variance of numbers, 0 where it is no more than what rounding leaves of equal ones."""
+    import numpy as np
+
+    return variance if variance > (1e-13 * float(np.abs(numbers).max())) ** 2 else 0.0
+
+
 def cluster_numbers(clusters: Sequence[str | None] | None, n: int) -> Counts | None:
     """For each row the number of its cluster, from 0 without gaps; a row without a cluster is one of its own.
 
