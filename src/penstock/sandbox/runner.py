@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from penstock.errors import StepError
+from penstock.sandbox.locked import LockedPython
 from penstock.sandbox.program import ProgramError, SandboxLimits, check, decoded, encoded, read_program
 from penstock.sandbox.trusted import TrustedPython
 from penstock.types import Json, JsonObject
@@ -36,6 +37,7 @@ class Sandbox:
 
     Runs beyond the number of workers wait for their turn. A worker that dies is replaced, and so is that of a run
     that is cancelled. `trusted` is the other way to run a program, which is no sandbox; the operator allows it.
+    `locked` is for whole scripts that need all of Python.
     """
 
     def __init__(self, *, workers: int | None = None, trusted: TrustedPython | None = None) -> None:
@@ -43,6 +45,7 @@ class Sandbox:
         self._pool: AsyncMonty | None = None
         self._starting = asyncio.Lock()
         self.trusted = trusted or TrustedPython()
+        self.locked = LockedPython()
 
     async def run(self, source: str, inputs: JsonObject, limits: SandboxLimits | None = None) -> Json:
         """Call the program's `run` with the inputs it names; its return value.
