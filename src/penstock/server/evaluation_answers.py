@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from penstock.server.auth import Call
 from penstock.server.execution_answers import links
 from penstock.types import Json, JsonObject
 
+_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
 _PARTS = ("results", "rescore", "retry")
 
 
@@ -124,9 +126,11 @@ def _cells(evaluation: Evaluation, row: ResultRow) -> list[Any]:
 def _cell(value: Json) -> Any:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    # What a spreadsheet would take for a formula is text that a model may have written.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and isinstance(value, str) else text
+    if not isinstance(value, str):
+        return msgspec.json.encode(value).decode()
+    # What a spreadsheet would take for a formula is text that a model may have written. A number is one, and harmless.
+    formula = value.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if formula else value
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
