@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from penstock.evaluations.model import Evaluation
-from penstock.evaluations.scores import Scores
 from penstock.evaluations.statistics.differences import Difference, paired
 from penstock.evaluations.statistics.epochs import reducer
-from penstock.evaluations.summary import row_values
+
+if TYPE_CHECKING:
+    from penstock.evaluations.model import Evaluation
+    from penstock.evaluations.scores import Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +24,28 @@ class RowScores:
     @classmethod
     def of(cls, evaluation: Evaluation, scores: Scores, scorer: str) -> RowScores:
         spec: Any = evaluation.spec
-        reduced = row_values(scores, scorer, reducer(spec["reducer"]))
+        reduced = map(reducer(spec["reducer"]), scores.values[scorer])
         values = {row: value for row, value in zip(scores.ids, reduced, strict=True) if value is not None}
         return cls(values, dict(zip(scores.ids, scores.clusters, strict=True)))
 
 
-def paired_difference(first: RowScores, second: RowScores) -> Difference:
-    """Second − first over the rows that both have a value of. Takes a while for many rows: not for the event loop."""
-    shared = [row for row in first.values if row in second.values]
+def shared_rows(first: RowScores, second: RowScores) -> list[str]:
+    """The rows that both have a value of, in the order of the first."""
+    return [row for row in first.values if row in second.values]
+
+
+def paired_difference(
+    first: RowScores, second: RowScores, *, rows: Sequence[str] | None = None, level: float = 0.95
+) -> Difference:
+    """Second − first over the rows that both have a value of, or over `rows` among them.
+
+    Takes a while for many rows: not for the event loop.
+    """
+    shared = shared_rows(first, second) if rows is None else rows
     clusters: Sequence[str | None] = [first.clusters[row] for row in shared]
     return paired(
         [first.values[row] for row in shared],
         [second.values[row] for row in shared],
         clusters=clusters if any(cluster is not None for cluster in clusters) else None,
+        level=level,
     )

@@ -34,12 +34,13 @@ class Tried:
 class Scores:
     """What is recorded of one evaluation so far. Lists by row run parallel, in the order of the benchmark.
 
-    `values[scorer][n]` are the values of row `ids[n]`, of the epochs that have one. `expected` counts items, whether
-    they have been run or not.
+    `values[scorer][n]` are the values of row `ids[n]`, of the epochs that have one; `numbers[n]` is its place among the
+    rows that were chosen. `expected` counts items, whether they have been run or not.
     """
 
     shape: Shape
     ids: list[str] = field(default_factory=list)
+    numbers: array[int] = field(default_factory=lambda: array("l"))
     subsets: list[str | None] = field(default_factory=list)
     clusters: list[str | None] = field(default_factory=list)
     values: dict[str, list[list[float]]] = field(default_factory=dict)
@@ -52,10 +53,11 @@ class Scores:
     def expected(self) -> int:
         return self.shape.rows * self.shape.epochs
 
-    def add(self, output: ItemOutput) -> None:
-        """Count one answered item; epochs of a row come one after the other."""
+    def add(self, output: ItemOutput, number: int) -> None:
+        """Count one answered item of the row with this number; epochs of a row come one after the other."""
         if not self.ids or self.ids[-1] != output.row:
             self.ids.append(output.row)
+            self.numbers.append(number)
             self.subsets.append(output.subset)
             self.clusters.append(output.cluster)
             for values in self.values.values():
@@ -98,10 +100,10 @@ async def read_scores(store: Store, evaluation: Evaluation) -> Scores:
 
 def _add_page(scores: Scores, variant: int, page: Sequence[Any]) -> None:
     for row in page:
-        _, of_variant, _ = scores.shape.place(paths.ordinal_of(row["path"]))
+        number, of_variant, _ = scores.shape.place(paths.ordinal_of(row["path"]))
         if of_variant != variant:
             continue
         if row["status"] == ItemStatus.SUCCEEDED and row["output"] is not None:
-            scores.add(_decode(row["output"]))
+            scores.add(_decode(row["output"]), number)
         elif row["status"] == ItemStatus.FAILED:
             scores.failed += 1
