@@ -104,6 +104,12 @@ def list_by_name(tenant: Tenant, after: str, limit: int) -> Transaction[list[Sco
     return [_record(row) for row in rows]
 
 
+def count(tenant: Tenant) -> Transaction[int]:
+    """How many scorers the project has."""
+    rows = yield "select count(*) as n from scorers where project_id = $1", tenant.project_id
+    return int(rows[0]["n"])
+
+
 def delete(tenant: Tenant, id_or_name: str) -> Transaction[None]:
     """Delete a scorer with all its versions. Raises `NotFound`."""
     found = yield from _find(tenant, id_or_name)

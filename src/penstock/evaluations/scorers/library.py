@@ -86,6 +86,10 @@ class ScorerLibrary:
         """Scorers in the order of their names, behind a name, each in its latest version."""
         return await self._store.read(scorers.list_by_name(tenant, after_name, limit))
 
+    async def count(self, tenant: Tenant) -> int:
+        """How many scorers the project has."""
+        return await self._store.read(scorers.count(tenant))
+
     async def delete(self, tenant: Tenant, id_or_name: str) -> None:
         """Delete a scorer with all its versions. Evaluations keep what they pinned."""
         await self._store.write(scorers.delete(tenant, id_or_name))

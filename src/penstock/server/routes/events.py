@@ -62,7 +62,7 @@ async def stream_events(
     executions = call.engine.executions
     call.running.streams.check(call.principal.key_id)
     execution = await executions.get(call.tenant, execution_id)
-    position, first = _position(call, after, execution), b""
+    position, first = position_of(call, after, execution), b""
     if position is None and snapshot:
         execution, body = await executions.progress(call.tenant, execution_id)
         position = body["seq"]
@@ -71,8 +71,11 @@ async def stream_events(
     return sse.EventStream(sse.opened(first, chunks), call.running.streams, call.principal.key_id)
 
 
-def _position(call: Call, after: str | None, execution: Execution) -> int | None:
-    """The number to go on behind. A browser repeats its URL and adds the header, so that comes first."""
+def position_of(call: Call, after: str | None, execution: Execution) -> int | None:
+    """The number to go on behind. A browser repeats its URL and adds the header, so that comes first.
+
+    Raises `Invalid` for what is no number of an event of this execution.
+    """
     resumed = call.request.headers.get("last-event-id")
     name, text = ("Last-Event-ID", resumed) if resumed else ("after", after)
     if text is None:

@@ -6,12 +6,41 @@ those clients go with a bearer token. Nothing is decided here that the services 
 
 from __future__ import annotations
 
-from penstock.server.stratix import integrations, organizations, sign_in, uploads
+from penstock.server.stratix import (
+    benchmarks,
+    catalog,
+    evaluations,
+    integrations,
+    models,
+    organizations,
+    projects,
+    results,
+    scorers,
+    sign_in,
+    spaces,
+    stream,
+    uploads,
+)
 from penstock.server.stratix.face import BASE, Face
 
 __all__ = ["BASE", "face"]
 
-_MODULES = (organizations, sign_in, uploads, integrations)
+# The first match wins and costs least, so what is polled comes first.
+_MODULES = (
+    evaluations,
+    results,
+    stream,
+    catalog,
+    models,
+    benchmarks,
+    scorers,
+    spaces,
+    organizations,
+    projects,
+    integrations,
+    uploads,
+    sign_in,
+)
 
 
 def face() -> Face:
