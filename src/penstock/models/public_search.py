@@ -101,7 +101,7 @@ def _within(part: str | None, text: str) -> bool:
 
 
 _SORTS: Mapping[SortBy, Callable[[PublicModel], str | float | None]] = {
-    "key": lambda model: model.key,
+    "key": lambda model: model.key.lower(),
     "name": lambda model: model.name.lower(),
     "company": lambda model: model.company and model.company.lower(),
     "context_length": lambda model: model.context_length,
