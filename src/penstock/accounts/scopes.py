@@ -16,6 +16,8 @@ SCOPES: Mapping[str, str] = {
     "evaluations:read": "Read evaluations, their rows and scores, comparisons and leaderboards.",
     "evaluations:run": "Start evaluations, score and run them again, and delete them.",
     "leaderboards:write": "Make, change and delete leaderboards.",
+    "benchmarks:read": "Read benchmarks and their rows.",
+    "benchmarks:write": "Import, generate, draft, change and delete benchmarks.",
     "datasets:read": "Read and export data sets.",
     "datasets:write": "Import, change and delete data sets.",
     "prompts:read": "Read saved prompts.",

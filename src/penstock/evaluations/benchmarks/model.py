@@ -102,6 +102,12 @@ class Benchmark:
     def public(self) -> bool:
         return self.tenant == PUBLIC
 
+    @property
+    def details(self) -> Details:
+        return Details(
+            self.name, self.description, self.scorers, self.system, self.prompt, self.categories, self.languages
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkFilter:

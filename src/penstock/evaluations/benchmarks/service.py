@@ -31,6 +31,7 @@ from penstock.evaluations.benchmarks.model import (
 from penstock.evaluations.benchmarks.public import PublicBenchmarks
 from penstock.evaluations.benchmarks.selecting import PromptQuery
 from penstock.evaluations.benchmarks.source import source_rows
+from penstock.flows.expressions import ExpressionError, template
 from penstock.storage import benchmarks
 from penstock.storage.store import Store
 from penstock.types import JsonObject, Tenant
@@ -210,6 +211,7 @@ class BenchmarkService:
 
     async def _create(self, blank: Benchmark, rows: CheckedRows, on_bad: BadLines) -> BenchmarkReport:
         check_key(blank.key)
+        check_templates(blank.details)
         there = await self._store.read(benchmarks.find(blank.tenant, blank.key))
         if there is not None and there.tenant == blank.tenant:
             raise benchmarks.exists(blank.key)
@@ -219,6 +221,7 @@ class BenchmarkService:
 
     async def update(self, tenant: Tenant, id_or_key: str, details: Details, *, deprecated: bool) -> Benchmark:
         """Say other things of a benchmark. Its rows, and what ran on them, stay as they are."""
+        check_templates(details)
         benchmark = await self._own(tenant, id_or_key)
         changed = replace(
             benchmark,
@@ -268,6 +271,19 @@ def check_key(key: str) -> None:
             " a letter or digit first."
         )
         raise Invalid("key_invalid", detail, errors=(FieldError("key", detail),))
+
+
+def check_templates(details: Details) -> None:
+    """Raises `Invalid` naming each template that is none."""
+    faults = []
+    for field_name, text in (("system", details.system), ("prompt", details.prompt)):
+        try:
+            template(text or "")
+        except ExpressionError as error:
+            faults.append(FieldError(field_name, str(error)))
+    if faults:
+        detail = "; ".join(f"{fault.path}: {fault.message}" for fault in faults)
+        raise Invalid("template_invalid", detail, errors=tuple(faults))
 
 
 def key_of(name: str) -> str:

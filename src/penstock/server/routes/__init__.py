@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from penstock.server.routes import (
+    benchmarks,
     catalog,
     control,
     datasets,
@@ -44,6 +45,7 @@ _MODULES = (
     evaluations,
     experiments,
     leaderboards,
+    benchmarks,
     datasets,
     prompts,
     models,
