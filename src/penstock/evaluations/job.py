@@ -91,7 +91,11 @@ class EvaluationJob:
 
         async def call(attempt: Attempt) -> Json:
             noted = replace(context, meter=attempt.meter, detail=attempt.detail)
-            built: Json = msgspec.to_builtins(await run_scorer(scorer, sample, noted))
+            outcome = await run_scorer(scorer, sample, noted)
+            if isinstance(outcome, ScoreError):
+                # As a failed step: one that succeeded would be found again instead of being scored again.
+                raise StepError("scoring_failed", outcome.reason)
+            built: Json = msgspec.to_builtins(outcome)
             return built
 
         received = msgspec.json.encode([sample.input, sample.output, sample.truth, sample.metadata, sample.context])
@@ -103,7 +107,7 @@ class EvaluationJob:
             )
         except ItemFailed as failed:
             # The answer stands, and the other scorers' values with it; this score may be tried again.
-            return ScoreError(f"{failed.info.code}: {failed.info.message}")
+            return ScoreError(failed.info.message)
         outcome: Outcome = msgspec.convert(recorded, Outcome)
         return outcome
 
