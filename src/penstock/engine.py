@@ -22,6 +22,7 @@ from penstock.clock import wall_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.evaluations.benchmarks.service import BenchmarkService
+from penstock.evaluations.comparisons import Comparisons
 from penstock.evaluations.estimates import Estimates
 from penstock.evaluations.experiments import Experiments
 from penstock.evaluations.leaderboards import Leaderboards
@@ -93,6 +94,7 @@ class Engine:
     keeper: Keeper = field(init=False)
     experiments: Experiments = field(init=False)
     leaderboards: Leaderboards = field(init=False)
+    comparisons: Comparisons = field(init=False)
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
@@ -102,6 +104,7 @@ class Engine:
         self.schedules = Schedules(
             self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
         )
+        self.comparisons = Comparisons(self.store, self.evaluations)
         self.experiments = Experiments(self.store, self.evaluations)
         benchmarks = self.evaluations.pinner.benchmarks
         self.leaderboards = Leaderboards(self.store, self.evaluations, benchmarks, self.catalog.public)
@@ -223,7 +226,7 @@ class Engine:
         flows = FlowService(store, library, executions, services, limits)
         jobs[FLOW] = flows.open_job
         benchmarks = BenchmarkService(store, services.datasets)
-        pinner = Pinner(benchmarks, ScorerLibrary(store), catalog, services.prompts, flows)
+        pinner = Pinner(benchmarks, ScorerLibrary(store, catalog.default_model), catalog, services.prompts, flows)
         cache = ModelCache(store, limits.model_cache_days)
         evaluations = EvaluationService(World(store, executions, services, flows, pinner, limits, cache))
         jobs[EVALUATION] = evaluations.open_job

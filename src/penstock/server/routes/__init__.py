@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from penstock.server.routes import (
     benchmarks,
     catalog,
+    comparisons,
     control,
     datasets,
     docs,
@@ -29,6 +30,7 @@ from penstock.server.routes import (
     retention,
     runs,
     schedules,
+    scorers,
     secrets,
     webhooks,
 )
@@ -44,8 +46,10 @@ _MODULES = (
     flows,
     evaluations,
     experiments,
+    comparisons,
     leaderboards,
     benchmarks,
+    scorers,
     datasets,
     prompts,
     models,
