@@ -30,7 +30,8 @@ class FieldMapping:
     """Turns source rows into objects with the members of a benchmark's row.
 
     `given` maps members to fields: a column's name, or a dotted path into one (`sample.answer`, `choices.0`). What it
-    does not say is settled by the first row, for all of them. Fields that are no member go into `metadata`.
+    does not say is settled by the first row that has such a field, for all that follow; input and truth by the very
+    first. Fields that are no member go into `metadata`.
     """
 
     def __init__(self, given: Mapping[str, str], *, require_truth: bool = True) -> None:
@@ -42,15 +43,15 @@ class FieldMapping:
             raise Invalid("mapping_invalid", unknown[0].message, errors=unknown)
         self._given = dict(given)
         self._require_truth = require_truth
-        self._fields: dict[str, str] | None = None
+        self._fields: dict[str, str] = {}
 
     def __call__(self, row: JsonObject) -> dict[str, Json]:
         """The members that the row has. Raises ValueError when it lacks one that every row must have.
 
         Raises `Invalid` when there is no telling from the first row which field is meant.
         """
-        if self._fields is None:
-            self._fields = self._settled(row)
+        if len(self._fields) < len(USUAL):
+            self._settle(row)
         fields = self._fields
         members: dict[str, Json] = {}
         for member, path in fields.items():
@@ -63,15 +64,15 @@ class FieldMapping:
             members["input"] = _messages(members["input"])
         return {**members, "metadata": _metadata(row, fields, members.get("metadata"))}
 
-    def _settled(self, row: JsonObject) -> dict[str, str]:
-        fields: dict[str, str] = {}
+    def _settle(self, row: JsonObject) -> None:
         for member, usual in USUAL.items():
+            if member in self._fields:
+                continue
             field = self._given.get(member) or next((name for name in usual if name in row), None)
             if field is not None:
-                fields[member] = field
+                self._fields[member] = field
             elif member == "input" or (member == "truth" and self._require_truth):
                 raise _no_field(member, row)
-        return fields
 
 
 def _metadata(row: JsonObject, fields: Mapping[str, str], own: Json) -> JsonObject:
