@@ -25,6 +25,8 @@ SCOPES: Mapping[str, str] = {
     "secrets:write": "Put and delete secrets, and list their names; values can never be read back.",
     "schedules:read": "Read schedules and what came of their due times.",
     "schedules:write": "Create, change, run and delete schedules; all but deleting also needs executions:run.",
+    "scorers:read": "Read the saved scorers, and the types there are.",
+    "scorers:write": "Save, change, try and delete scorers; to try one also needs executions:run.",
     "models:read": "Read the saved models and the public ones.",
     "models:write": "Save, change, test and delete models.",
     "project:read": "Read which models and benchmarks belong to the project, and its settings.",

@@ -13,13 +13,18 @@ ENTRIES = {
     "run": Entry("penstock.cli.run:run", "Run a flow file, on one input or on many rows."),
     "flows": Entry("penstock.cli.flows:flows", "Keep flows: list, show, push, deploy, validate."),
     "executions": Entry("penstock.cli.executions:executions", "Follow and steer runs."),
+    "eval": Entry("penstock.cli.evaluations:evaluations", "Evaluate models and flows on benchmarks."),
+    "experiments": Entry("penstock.cli.experiments:experiments", "Hold variants of one thing against each other."),
+    "leaderboards": Entry("penstock.cli.leaderboards:leaderboards", "Rank models by what was evaluated."),
+    "benchmarks": Entry("penstock.cli.benchmarks:benchmarks", "Keep what evaluations run on: import, generate, read."),
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
+    "scorers": Entry("penstock.cli.scorers:scorers", "Say what an answer is worth: list, save and try scorers."),
     "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
     "webhooks": Entry("penstock.cli.webhooks:webhooks", "Tell other systems what becomes of runs."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
     "members": Entry("penstock.cli.members:members", "Let people sign in with a password."),
     "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
-    "models": Entry("penstock.cli.models:models", "List, add and test models."),
+    "models": Entry("penstock.cli.models:models", "Look for models; save, test and choose them."),
     "backup": Entry("penstock.cli.backup:backup", "Copy the store to a file, also while it is in use."),
     "restore": Entry("penstock.cli.backup:restore", "Bring a backup back into a data folder."),
     "doctor": Entry("penstock.cli.doctor:doctor", "Say what is installed, set, and healthy."),
@@ -31,7 +36,8 @@ PENSTOCK_API_KEY; else they use the data folder of this machine directly.
 
 \b
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some items failed,
-124 still running when --wait was over, 130 interrupted."""
+4 a demand on an evaluation is not met, 124 still running when --wait was over,
+130 interrupted."""
 
 
 @click.group(cls=LazyGroup, entries=ENTRIES, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

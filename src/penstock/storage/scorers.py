@@ -55,8 +55,7 @@ def insert(
     tenant: Tenant, name: str, description: str, definition: JsonObject, *, most: int
 ) -> Transaction[ScorerRecord]:
     """Version 1 of a new scorer. Raises `Conflict` when the name is taken, or the project has `most` already."""
-    rows = yield "select count(*) as n from scorers where project_id = $1", tenant.project_id
-    if rows[0]["n"] >= most:
+    if (yield from count(tenant)) >= most:
         raise Conflict("too_many_scorers", f"This project has {most:,} scorers, the most it may have.")
     scorer_id, now = new_id(), now_ms()
     try:
@@ -105,9 +104,10 @@ def list_by_name(tenant: Tenant, after: str, limit: int) -> Transaction[list[Sco
 
 
 def count(tenant: Tenant) -> Transaction[int]:
-    """How many scorers the project has."""
+    """How many scorers a project has."""
     rows = yield "select count(*) as n from scorers where project_id = $1", tenant.project_id
-    return int(rows[0]["n"])
+    found: int = rows[0]["n"]
+    return found
 
 
 def delete(tenant: Tenant, id_or_name: str) -> Transaction[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
+from penstock.client._async.benchmarks import AsyncBenchmarks
 from penstock.client._async.datasets import AsyncDatasets
 from penstock.client._async.evaluations import AsyncEvaluations
 from penstock.client._async.executions import AsyncExecutions
@@ -15,8 +16,10 @@ from penstock.client._async.leaderboards import AsyncLeaderboards
 from penstock.client._async.limits import AsyncLimits
 from penstock.client._async.members import AsyncMembers
 from penstock.client._async.models import AsyncModels
+from penstock.client._async.project import AsyncProject
 from penstock.client._async.prompts import AsyncPrompts
 from penstock.client._async.schedules import AsyncSchedules
+from penstock.client._async.scorers import AsyncScorers
 from penstock.client._async.transport import AsyncTransport
 from penstock.client._async.webhooks import AsyncWebhooks
 
@@ -56,6 +59,8 @@ class AsyncPenstock:
         self.evaluations = AsyncEvaluations(self._transport, self.executions)
         self.experiments = AsyncExperiments(self._transport)
         self.leaderboards = AsyncLeaderboards(self._transport)
+        self.scorers = AsyncScorers(self._transport)
+        self.benchmarks = AsyncBenchmarks(self._transport)
         self.datasets = AsyncDatasets(self._transport)
         self.prompts = AsyncPrompts(self._transport)
         self.schedules = AsyncSchedules(self._transport)
@@ -65,6 +70,7 @@ class AsyncPenstock:
         self.members = AsyncMembers(self._transport)
         self.webhooks = AsyncWebhooks(self._transport)
         self.limits = AsyncLimits(self._transport)
+        self.project = AsyncProject(self._transport)
 
     @property
     def url(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
+from penstock.client._sync.benchmarks import Benchmarks
 from penstock.client._sync.datasets import Datasets
 from penstock.client._sync.evaluations import Evaluations
 from penstock.client._sync.executions import Executions
@@ -16,8 +17,10 @@ from penstock.client._sync.leaderboards import Leaderboards
 from penstock.client._sync.limits import Limits
 from penstock.client._sync.members import Members
 from penstock.client._sync.models import Models
+from penstock.client._sync.project import Project
 from penstock.client._sync.prompts import Prompts
 from penstock.client._sync.schedules import Schedules
+from penstock.client._sync.scorers import Scorers
 from penstock.client._sync.transport import Transport
 from penstock.client._sync.webhooks import Webhooks
 
@@ -57,6 +60,8 @@ class Penstock:
         self.evaluations = Evaluations(self._transport, self.executions)
         self.experiments = Experiments(self._transport)
         self.leaderboards = Leaderboards(self._transport)
+        self.scorers = Scorers(self._transport)
+        self.benchmarks = Benchmarks(self._transport)
         self.datasets = Datasets(self._transport)
         self.prompts = Prompts(self._transport)
         self.schedules = Schedules(self._transport)
@@ -66,6 +71,7 @@ class Penstock:
         self.members = Members(self._transport)
         self.webhooks = Webhooks(self._transport)
         self.limits = Limits(self._transport)
+        self.project = Project(self._transport)
 
     @property
     def url(self) -> str:

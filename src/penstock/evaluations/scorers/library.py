@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from penstock.accounts.project_settings import ProjectSettings
 from penstock.datasets.model import check_name
 from penstock.errors import FieldError, Invalid, NotFound
 from penstock.evaluations.scorers import registry
@@ -25,14 +26,22 @@ MAX_PINNED = 100
 MAX_DEFINITION_BYTES = 256 * 1024
 MAX_DESCRIPTION_CHARS = 2_000
 _MAX_SCORE_NAME_CHARS = 64
+_RESERVED = frozenset({"types", "test"})
+"""Words that stand in the place of a name in addresses."""
+_MODEL = "model"
 _REFERENCE_KEYS = frozenset({SAVED, VERSION, "name"})
 
 
 class ScorerLibrary:
-    """The saved scorers of every project. Methods that take a scorer take its id or its name, and raise `NotFound`."""
+    """The saved scorers of every project. Methods that take a scorer take its id or its name, and raise `NotFound`.
 
-    def __init__(self, store: Store) -> None:
+    `default_model` is the judge where neither a scorer nor its project names one.
+    """
+
+    def __init__(self, store: Store, default_model: Callable[[], str]) -> None:
         self._store = store
+        self._default_model = default_model
+        self._settings = ProjectSettings(store)
 
     async def pin(self, tenant: Tenant, given: Sequence[Any], path: str = "scorers") -> list[JsonObject]:
         """What an evaluation keeps of its scorers: each with all of its settings and versions, under a name of its own.
@@ -99,7 +108,7 @@ class ScorerLibrary:
             return await self._pinned_saved(tenant, {SAVED: spec}, path)
         if isinstance(spec, Mapping) and SAVED in spec:
             return await self._pinned_saved(tenant, spec, path)
-        return snapshot(spec, path)
+        return await self._with_judge(tenant, snapshot(spec, path))
 
     async def _pinned_saved(self, tenant: Tenant, reference: Mapping[str, Any], path: str) -> JsonObject:
         wanted, version, name = (reference.get(key) for key in (SAVED, VERSION, "name"))
@@ -120,8 +129,15 @@ class ScorerLibrary:
             message = f"{unknown_type(str(wanted))} Nor is a scorer saved under it." if unknown else error.detail
             raise SpecInvalid([FieldError(path, message)]) from None
         name = name or saved.definition.get("name") or saved.name[:_MAX_SCORE_NAME_CHARS]
-        pinned = snapshot({**saved.definition, "name": name}, path)
+        pinned = await self._with_judge(tenant, snapshot({**saved.definition, "name": name}, path))
         return {**pinned, SAVED: {"id": saved.id, "name": saved.name, "version": saved.version}}
+
+    async def _with_judge(self, tenant: Tenant, pinned: dict[str, Any]) -> dict[str, Any]:
+        """The snapshot with the project's default judge, where its type takes a model and none was named."""
+        if _MODEL in registry()[pinned["type"]].settings_type.model_fields and _MODEL not in pinned:
+            chosen = (await self._settings.of(tenant)).default_judge_model
+            pinned[_MODEL] = chosen or self._default_model()
+        return pinned
 
 
 def _definition(given: Json) -> JsonObject:
@@ -152,8 +168,8 @@ def _repeated_names(pinned: Sequence[JsonObject], path: str) -> list[FieldError]
 
 def _check_name(name: str) -> None:
     check_name("scorer", name)
-    if name in registry():
-        detail = f"{name!r} is a type of scorer; choose another name."
+    if name in registry() or name in _RESERVED:
+        detail = f"{name!r} is {'a type of scorer' if name in registry() else 'a reserved word'}; choose another name."
         raise Invalid("name_invalid", detail, errors=(FieldError("name", detail),))
 
 

@@ -52,8 +52,9 @@ Answer with a JSON object and nothing else. It has two members: "reasoning", a f
 
 class LlmSettings(ScorerSettings):
     type: Literal["llm"] = "llm"
-    model: Annotated[str, Field(min_length=1, max_length=300)]
-    """Who judges: `provider/name`, or the name of a saved model."""
+    model: Annotated[str | None, Field(min_length=1, max_length=300)] = None
+    """Who judges: `provider/name`, or the name of a saved model. None: the project's default judge, as it is when an
+    evaluation starts."""
     prompt_name: str | None = None
     """A ready-made prompt with its `output`. What is set here beside it wins over what it says."""
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS)]
@@ -97,6 +98,7 @@ class Llm(Scorer[LlmSettings]):
 
     def __init__(self, settings: LlmSettings) -> None:
         super().__init__(settings)
+        self._model = settings.model or ""
         self._prompt = delimited(settings.prompt)
         self._schema = verdict_schema(settings.output)
 
@@ -127,7 +129,7 @@ class Llm(Scorer[LlmSettings]):
         told = task if settings.system is None else f"{settings.system}\n\n{task}"
         asked = self._prompt.render({**values, _MARK: mark})
         messages = (Message("system", told), Message("user", asked))
-        return ModelRequest(settings.model, messages, settings.params, self._schema)
+        return ModelRequest(self._model, messages, settings.params, self._schema)
 
     @classmethod
     def check(cls, settings: LlmSettings) -> Iterable[tuple[str, str]]:
@@ -144,7 +146,7 @@ class Llm(Scorer[LlmSettings]):
 
     @property
     def models(self) -> tuple[str, ...]:
-        return (self.settings.model,)
+        return (self._model,)
 
 
 @lru_cache(256)
