@@ -69,7 +69,7 @@ class AsyncTransport:
         return (await self.send(call)).parse(kind)
 
     async def pages(
-        self, path: str, kind: type[T], *, most: int | None = None, **query: str | int | None
+        self, path: str, kind: type[T], /, *, most: int | None = None, **query: str | int | None
     ) -> AsyncIterator[T]:
         """The elements of a list, page after page: all, or the first `most`."""
         cursor: str | None = None

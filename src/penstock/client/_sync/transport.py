@@ -69,7 +69,7 @@ class Transport:
         """Send a call and read its answer as a value of this type."""
         return (self.send(call)).parse(kind)
 
-    def pages(self, path: str, kind: type[T], *, most: int | None = None, **query: str | int | None) -> Iterator[T]:
+    def pages(self, path: str, kind: type[T], /, *, most: int | None = None, **query: str | int | None) -> Iterator[T]:
         """The elements of a list, page after page: all, or the first `most`."""
         cursor: str | None = None
         left = sys.maxsize if most is None else most
