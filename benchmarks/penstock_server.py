@@ -39,10 +39,10 @@ class Server:
         data = None if body is None else json.dumps(body).encode()
         return self._send(urllib.request.Request(self.url + path, data, self.headers, method=method), timeout_seconds)
 
-    def import_lines(self, name: str, lines: Iterator[bytes]) -> None:
-        """Make a data set of JSON Lines."""
+    def import_lines(self, name: str, lines: Iterator[bytes], *, into: str = "/datasets?name=") -> None:
+        """Make a data set of JSON Lines, or what else is made of them at a path that ends in its name."""
         headers = {**self.headers, "Content-Type": "application/x-ndjson", "Transfer-Encoding": "chunked"}
-        request = urllib.request.Request(f"{self.url}/datasets?name={name}", lines, headers, method="POST")
+        request = urllib.request.Request(f"{self.url}{into}{name}", lines, headers, method="POST")
         self._send(request, 600)
 
     def _send(self, request: urllib.request.Request, timeout_seconds: float) -> Any:
@@ -60,13 +60,17 @@ class Server:
         begun = time.perf_counter()
         body = {"dataset": dataset, "concurrency": concurrency}
         handle = self.call("POST", f"/flows/{flow}/executions", body)
+        progress = self.finished(handle["executionId"])
+        return progress, time.perf_counter() - begun
+
+    def finished(self, execution_id: str) -> dict[str, Any]:
+        """The last progress body of an execution, once it is over. Raises RuntimeError unless every item succeeded."""
         progress: dict[str, Any] = {"status": "pending"}
         while progress["status"] not in _ENDED:
-            progress = self.call("GET", f"/executions/{handle['executionId']}?wait=60")
-        seconds = time.perf_counter() - begun
+            progress = self.call("GET", f"/executions/{execution_id}?wait=60")
         if progress["status"] != "completed" or progress["partial"]:
             raise RuntimeError(f"the execution did not complete: {json.dumps(progress)[:1000]}")
-        return progress, seconds
+        return progress
 
 
 @contextmanager

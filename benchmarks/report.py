@@ -11,7 +11,9 @@ FOLDER = Path(__file__).resolve().parent / "results"
 NAMES = (
     "sync_overhead",
     "flow_throughput",
+    "eval_throughput",
     "memory",
+    "eval_memory",
     "fan_out",
     "eta_calibration",
     "fairness",
