@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         SnapshotEvent,
         StatusEvent,
     )
-    from penstock.client.options import EvaluationOptions, RunOptions, ScheduleOptions
+    from penstock.client.options import CatalogFilter, EvaluationOptions, ModelOptions, RunOptions, ScheduleOptions
 
 __all__ = [
     "APIConnectionError",
@@ -57,6 +57,7 @@ __all__ = [
     "AsyncPenstock",
     "AuthenticationError",
     "BadRequestError",
+    "CatalogFilter",
     "ConflictError",
     "DoneEvent",
     "EvaluationHandle",
@@ -70,6 +71,7 @@ __all__ = [
     "InternalServerError",
     "ItemEvent",
     "LogEvent",
+    "ModelOptions",
     "NotFoundError",
     "Penstock",
     "PenstockError",
@@ -89,11 +91,13 @@ _ELSEWHERE = {
     "AsyncPenstock": "penstock.client._async.client",
     "DoneEvent": "penstock.client.events",
     "EvaluationHandle": "penstock.client._sync.evaluations",
+    "CatalogFilter": "penstock.client.options",
     "EvaluationOptions": "penstock.client.options",
     "ExecutionHandle": "penstock.client._sync.handles",
     "GoneEvent": "penstock.client.events",
     "ItemEvent": "penstock.client.events",
     "LogEvent": "penstock.client.events",
+    "ModelOptions": "penstock.client.options",
     "Penstock": "penstock.client._sync.client",
     "ProgressEvent": "penstock.client.events",
     "RunOptions": "penstock.client.options",

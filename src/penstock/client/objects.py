@@ -344,8 +344,14 @@ class Model(Record, frozen=True, kw_only=True):
     model_name: str = ""
     id: str | None = None
     base_url: str | None = None
+    key: str | None = None
+    description: str | None = None
     has_api_key: bool = False
+    api_key_hint: str | None = None
+    max_tokens: int | None = None
+    extra_payload: Mapping[str, Any] | None = None
     pricing: Mapping[str, Any] | None = None
+    disabled: bool = False
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -89,7 +89,56 @@ class EvaluationOptions:
         return _set_values(self)
 
 
-def _set_values(options: RunOptions | ScheduleOptions | EvaluationOptions) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """More of a model that is saved.
+
+    `max_tokens` and `extra_payload` (members of the request's body) are for calls that say nothing else. With `probe`
+    it is asked for one token and saved whatever comes of it, with `require_probe` only if it answers.
+    """
+
+    key: str | None = None
+    description: str | None = None
+    max_tokens: int | None = None
+    extra_payload: Mapping[str, Any] | None = None
+    probe: bool | None = None
+    require_probe: bool | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The options that are set, by their names on the wire."""
+        return _set_values(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogFilter:
+    """Which public models to list, in which order. Upper and lower case are the same; values of one are alternatives.
+
+    `query` is words in key, name, company or description; `name` and `key` are parts of these.
+    """
+
+    query: str | None = None
+    name: str | None = None
+    key: str | None = None
+    ids: Sequence[str] = ()
+    companies: Sequence[str] = ()
+    providers: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    licenses: Sequence[str] = ()
+    sizes: Sequence[str] = ()
+    usable: bool | None = None
+    include_deprecated: bool | None = None
+    sort_by: str | None = None
+    order: Literal["asc", "desc"] | None = None
+
+    def query_values(self) -> dict[str, str]:
+        """What is set, by the names on the wire."""
+        return {name: _text(value) for name, value in _set_values(self).items() if value != ()}
+
+
+def _set_values(
+    options: RunOptions | ScheduleOptions | EvaluationOptions | ModelOptions | CatalogFilter,
+) -> dict[str, Any]:
     values = {_camel(field.name): getattr(options, field.name) for field in fields(options)}
     return {name: value for name, value in values.items() if value is not None}
 
@@ -97,3 +146,9 @@ def _set_values(options: RunOptions | ScheduleOptions | EvaluationOptions) -> di
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else ",".join(value)  # type: ignore[arg-type]  # a sequence of texts
