@@ -42,19 +42,25 @@ async def follow(
     After `timeout` seconds the handle is shown in the place of the outcome. Interrupted, it says what becomes of the
     run: on a server it goes on, and in this process it is parked until the next start.
     """
+    final = await end_of(session, handle, timeout)
+    return STILL_RUNNING if final is None else await show_outcome(session, handle, final, output)
+
+
+async def end_of(session: Session, handle: AsyncExecutionHandle, timeout: float | None) -> Execution | None:
+    """How a run ended, however it did, waited for with a live bar; None after `timeout` seconds, when the handle was
+    shown."""
     try:
-        final = await handle.wait(timeout, show_progress=sys.stderr.isatty())
+        return await handle.wait(timeout, show_progress=sys.stderr.isatty())
     except ExecutionError:
-        final = handle.progress
+        return handle.progress
     except APITimeoutError:
         if timeout is None:
             raise
         show_handle(session, handle)
-        return STILL_RUNNING
+        return None
     except asyncio.CancelledError:
         say_interrupted(session, handle)
         raise
-    return await show_outcome(session, handle, final, output)
 
 
 def show_handle(session: Session, handle: AsyncExecutionHandle) -> None:
@@ -150,15 +156,19 @@ def say_interrupted(session: Session, handle: AsyncExecutionHandle) -> None:
         note(f"\nThe execution goes on. {_ways(session, handle)}")
 
 
+def _watch(session: Session, handle: AsyncExecutionHandle) -> str:
+    """The command that follows it; an evaluation has an id of its own."""
+    group = "executions" if handle.id == handle.execution_id else "eval"
+    return f"penstock {group} watch {handle.id}{session.place.flags()}"
+
+
 def _ways(session: Session, handle: AsyncExecutionHandle) -> str:
-    flags = session.place.flags()
-    watch, cancel = (f"penstock executions {word} {handle.id}{flags}" for word in ("watch", "cancel"))
-    return f"Watch it: {watch}   Stop it: {cancel}"
+    cancel = f"penstock executions cancel {handle.execution_id}{session.place.flags()}"
+    return f"Watch it: {_watch(session, handle)}   Stop it: {cancel}"
 
 
 def _parked(session: Session, handle: AsyncExecutionHandle) -> str:
-    flags = session.place.flags()
     return (
         f"{handle.id} is parked: what is finished is kept, and it goes on at the next start. "
-        f"Go on now: penstock executions watch {handle.id}{flags}"
+        f"Go on now: {_watch(session, handle)}"
     )

@@ -18,6 +18,8 @@ from penstock.client.objects import Record
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _WIDTH_OFF_TERMINAL = 160
 _LONGEST_CELL = 200
+_WHOLE = frozenset({"id", "evaluation"})
+"""Columns that are never broken into lines: people copy what stands there."""
 
 
 def plain(value: object) -> str:
@@ -52,7 +54,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
     console = Console(markup=False, emoji=False, highlight=False, width=width)
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
     console.print(table)

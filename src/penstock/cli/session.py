@@ -18,7 +18,7 @@ from penstock.cli.connect import Place, connect, place_of
 if TYPE_CHECKING:
     from penstock import AsyncPenstock
 
-DONE, FAILED, USAGE, PARTIAL, STILL_RUNNING, INTERRUPTED = 0, 1, 2, 3, 124, 130
+DONE, FAILED, USAGE, PARTIAL, GATE_NOT_MET, STILL_RUNNING, INTERRUPTED = 0, 1, 2, 3, 4, 124, 130
 
 P = ParamSpec("P")
 Command = Callable[P, None]

@@ -45,6 +45,7 @@ class RowFacts:
     id: str
     scores: Mapping[str, float | None]
     failed: bool = False
+    cluster: str | None = None
     latency_ms: float | None = None
     cost_usd: Decimal | None = None
     """None when nobody knows what its calls cost."""
@@ -162,6 +163,7 @@ class Tally:
     expected: int = 0
     rows: int = 0
     failed: int = 0
+    clusters: dict[str, str | None] = field(default_factory=dict)
     _values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     _latencies: list[float] = field(default_factory=list)
     _cost: Decimal = Decimal(0)
@@ -171,6 +173,7 @@ class Tally:
         """Count one row of one epoch. Raises ValueError for a score that is not finite."""
         self.rows += 1
         self.failed += row.failed
+        self.clusters[row.id] = row.cluster
         for name, value in row.scores.items():
             if value is None:
                 continue
@@ -199,11 +202,15 @@ class Tally:
         """How many scores of one scorer there should be."""
         return max(self.rows, self.expected)
 
+    def values(self, scorer: str) -> dict[str, float]:
+        """By row: a scorer's value, the row's epochs made one; without the rows that have none."""
+        reduced = ((row, self.reduce(values)) for row, values in self._values.get(scorer, {}).items())
+        return {row: value for row, value in reduced if value is not None}
+
     def mean(self, scorer: str) -> float | None:
-        """The mean over rows of a scorer's value, each row's epochs made one first; None when no row has any."""
-        reduced = [self.reduce(values) for values in self._values.get(scorer, {}).values()]
-        found = [value for value in reduced if value is not None]
-        return fmean(found) if found else None
+        """The mean over rows of a scorer's value; None when no row has any."""
+        found = self.values(scorer)
+        return fmean(found.values()) if found else None
 
     def scored(self, scorer: str) -> int:
         """How many scores of this scorer there are."""

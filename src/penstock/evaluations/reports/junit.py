@@ -18,12 +18,11 @@ def junit(report: Report) -> str:
 
     A demand that is not met is a `failure`; one that cannot be told, and is let pass, says so in its output; a failed
     row is an `error`. Rows that were answered wrongly are no test cases: how many of them are too many is what the
-    demands say.
+    demands say. An evaluation that did not complete is an error as a whole.
     """
     cases = [*map(_demand, report.checks), *(_row(report, failure) for failure in report.failures)]
-    if not cases:
-        cases = [_case("evaluation", f"{report.status}: {report.rows} rows")]
-    name = _clean(f"{report.name} on {report.benchmark}")
+    if not cases or report.status != "completed":
+        cases.insert(0, _whole(report))
     counts: dict[str, str] = {
         "tests": str(len(cases)),
         "failures": str(sum(1 for case in cases if case.find("failure") is not None)),
@@ -31,7 +30,7 @@ def junit(report: Report) -> str:
         "time": f"{report.seconds:.3f}",
     }
     root = ET.Element("testsuites", {"name": "penstock", **counts})
-    suite = ET.SubElement(root, "testsuite", {"name": name, **counts})
+    suite = ET.SubElement(root, "testsuite", {"name": _clean(report.name), **counts})
     properties = ET.SubElement(suite, "properties")
     for key, value in _facts(report).items():
         ET.SubElement(properties, "property", name=key, value=_clean(value))
@@ -48,6 +47,13 @@ def _facts(report: Report) -> dict[str, str]:
     means = {metric.name: f"{metric.mean:.6f}" for metric in report.metrics if metric.mean is not None}
     cost = {} if report.cost_usd is None else {"cost_usd": report.cost_usd}
     return facts | means | cost
+
+
+def _whole(report: Report) -> ET.Element:
+    case = _case("evaluation", f"{report.rows} rows are answered")
+    if report.status != "completed":
+        ET.SubElement(case, "error", message=f"The evaluation ended as {report.status}.", type=report.status)
+    return case
 
 
 def _demand(check: Check) -> ET.Element:
