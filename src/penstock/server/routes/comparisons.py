@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -14,6 +14,12 @@ from starlette.responses import Response
 from penstock.errors import FieldError, Invalid
 from penstock.evaluations.comparison import RowOutcome
 from penstock.evaluations.comparisons import MAX_PAIRS, MAX_SIDES, PageWanted, Pair, RowWanted
+from penstock.evaluations.plots.pictures import (
+    accuracy_picture,
+    difference_picture,
+    evaluation_picture,
+    outcomes_picture,
+)
 from penstock.evaluations.statistics.power import difference_deviation, minimum_detectable, rows_needed
 from penstock.server.answers import answer, page
 from penstock.server.auth import Call, needs
@@ -26,12 +32,15 @@ from penstock.server.comparison_answers import (
     pair_body,
     row_body,
 )
-from penstock.server.describe import Cursor, doc, page_of, ref
+from penstock.server.describe import TEXT, Cursor, content, doc, page_of, path_id, ref
 
 router = APIRouter(tags=["comparisons"])
 Reads = Annotated[Call, needs("evaluations:read")]
 
 MOST_ROWS = 200
+SVG = "image/svg+xml"
+PICTURE = {200: {"description": "A picture", **content({SVG: TEXT})}}
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 Ids = Annotated[
     str,
     Query(min_length=1, max_length=40 * MAX_SIDES, description="Ids, separated by commas; the first is the reference."),
@@ -135,6 +144,35 @@ async def list_compared_rows(
     return page([row_body(many.scorer, row) for row in rows], None if following is None else str(following))
 
 
+@router.get(
+    "/comparisons/plot.svg",
+    **doc("Draw a comparison", responses=PICTURE, problems=(400, 404, 409)),
+)
+async def plot_comparison(
+    call: Reads,
+    evaluations: Ids,
+    show: Annotated[Literal["accuracy", "difference", "outcomes"], Query(description="What is drawn.")] = "difference",
+    scorer: Scorer = None,
+    level: Level = 0.95,
+) -> Response:
+    """As SVG: each one's mean; differences from the reference; or, of two, on how many rows which side succeeds."""
+    many = await call.engine.comparisons.compare(call.tenant, _ids(evaluations), scorer, level)
+    if show == "outcomes" and len(many.held) > 1:
+        raise _invalid("show", "outcomes are drawn of two evaluations; give two, or show the difference")
+    draw = {"accuracy": accuracy_picture, "difference": difference_picture}
+    return svg(outcomes_picture(many.held[0]) if show == "outcomes" else draw[show](many))
+
+
+@router.get(
+    "/evaluations/{evaluation}/plot.svg",
+    **doc("Draw an evaluation", responses=PICTURE, problems=(404,)),
+)
+async def plot_evaluation(call: Reads, evaluation: Annotated[str, path_id("evaluation")]) -> Response:
+    """As SVG: each scorer's mean with its interval, and that of each subset."""
+    found = await call.engine.evaluations.get(call.tenant, evaluation)
+    return svg(evaluation_picture(found, await call.engine.evaluations.metrics(found)))
+
+
 @router.post(
     "/comparisons/suite",
     **doc("Compare many pairs together", body=ref(SuiteBody), returns=ref(Suite), problems=(400, 404, 409)),
@@ -172,6 +210,11 @@ async def detectable_difference(
     found = await asyncio.to_thread(minimum_detectable, n, spread, power=power, alpha=alpha)
     needed = rows_needed(difference, spread, power=power, alpha=alpha) if difference else None
     return answer(Detectable(n, spread, found, power, alpha, difference, needed))
+
+
+def svg(picture: str) -> Response:
+    """A picture that may load nothing and run nothing, wherever it is opened."""
+    return Response(picture, headers={"Content-Security-Policy": _POLICY}, media_type=SVG)
 
 
 def _ids(text: str) -> list[str]:
