@@ -9,6 +9,7 @@ from __future__ import annotations
 from penstock.server.stratix import (
     benchmarks,
     catalog,
+    comparisons,
     evaluations,
     integrations,
     models,
@@ -29,6 +30,7 @@ __all__ = ["BASE", "face"]
 _MODULES = (
     evaluations,
     results,
+    comparisons,
     stream,
     catalog,
     models,

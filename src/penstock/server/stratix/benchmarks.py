@@ -167,7 +167,7 @@ async def prompts(call: StratixCall, benchmark_id: str) -> Response:
         search_field=field,  # type: ignore[arg-type]
         search=query.text("search_value"),
         sort_by=order,  # type: ignore[arg-type]
-        order="desc" if query.word("sort_order", ("asc", "desc"), "asc") == "desc" else "asc",
+        order="desc" if query.descending(False) else "asc",
     )
     rows, count = await call.engine.benchmarks.prompts(call.tenant, benchmark_id, wanted)
     return wrapped({"prompts": [_prompt(row) for row in rows], "count": count})

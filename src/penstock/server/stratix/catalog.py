@@ -103,8 +103,7 @@ async def list_catalog_benchmarks(call: StratixCall) -> Response:
     )
     found = await matching(call, wanted)
     by_date = query.word("sort_by", ("name", "created_at"), "name") == "created_at"
-    descending = query.word("order", ("asc", "desc"), "asc") == "desc"
-    found.sort(key=_by_date if by_date else _by_name, reverse=descending)
+    found.sort(key=_by_date if by_date else _by_name, reverse=query.descending(False))
     shown = [_benchmark_detail(one) for one in found[page.offset : page.offset + page.size]]
     return bare(
         {
@@ -137,7 +136,7 @@ def _model_query(call: StratixCall, offset: int, limit: int) -> ModelQuery:
         sizes=query.csv("sizes"),
         include_deprecated=query.flag("include_deprecated"),
         sort_by=_SORTS[query.word("sort_by", _SORTS, "name")],
-        descending=query.word("order", ("asc", "desc"), "asc") == "desc",
+        descending=query.descending(False),
         offset=max(0, offset),
         limit=limit,
     )

@@ -120,7 +120,7 @@ async def list_evaluations(call: StratixCall) -> Response:
         statuses=statuses_of(query.csv("status")),
         latest_only=query.flag("unique"),
         order=order,
-        descending=query.word("order", ("asc", "desc"), "desc") == "desc",
+        descending=query.descending(True),
     )
     found_page, total = await call.engine.evaluations.page(call.tenant, chosen, page.offset, page.size)
     return bare(EvaluationPage([await _shown(call, models, one, None) for one in found_page], total))

@@ -28,6 +28,9 @@ BEARER = "/dgklmnr"
 ORGANIZATION = "/organizations/{organization_id}"
 PROJECT = ORGANIZATION + "/projects/{project_id}"
 
+MAX_BODY_BYTES = 1024 * 1024
+"""Files go to addresses of their own, so that bodies are small, and read at once."""
+
 _IS_BEARER = "penstock.stratix.bearer"
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
@@ -179,7 +182,8 @@ def _answering(endpoint: Endpoint | OpenEndpoint, repeats: Repeats) -> OpenHandl
             status = refused.status
             raise
         finally:
-            await repeats.answered(call.digest, status, call.gone)
+            if endpoint.method == "POST":
+                await repeats.answered(call.digest, status, call.gone)
         return response
 
     return answer
@@ -204,4 +208,4 @@ async def body_of(request: Request, running: Running) -> bytes:
     """The body of a request that may have one. Raises `TooLarge`, `TooSlow`."""
     if request.method not in _WRITES:
         return b""
-    return await read_bytes(request, running.settings.limits.max_body_bytes)
+    return await read_bytes(request, min(MAX_BODY_BYTES, running.settings.limits.max_body_bytes))

@@ -57,6 +57,11 @@ class Query:
             raise _wrong(name, f"must be one of {', '.join(known)}, not {given!r}")
         return found
 
+    def descending(self, default: bool) -> bool:
+        """Whether `order` (older: `sortOrder`) is `desc`. Raises `Invalid` for anything but `asc` and `desc`."""
+        name = "order" if "order" in self._given else "sort_order"
+        return self.word(name, ("asc", "desc"), "desc" if default else "asc") == "desc"
+
     def page(self, size: int = 100, most: int = 500) -> PageOf:
         """`page` and `page_size`, the latter brought within its bounds. Raises `Invalid` for what is no number."""
         return PageOf(
