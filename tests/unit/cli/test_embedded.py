@@ -100,6 +100,14 @@ def test_a_wrong_input_is_named(here, flow):
     assert "tex" in done.stderr
 
 
+def test_members_are_added_listed_and_removed(here):
+    added = here("members", "add", "ada@example.com", "--password", "correct horse battery", "--scope", "models:read")
+    assert (added.exit_code, added.stdout) == (0, "ada@example.com may sign in\n")
+    assert json.loads(here("members", "list", "--json").stdout)[0]["scopes"] == ["models:read"]
+    assert here("members", "remove", "ada@example.com").exit_code == 0
+    assert "No members yet" in here("members", "list").output
+
+
 def test_keys_are_made_listed_and_revoked(here):
     made = json.loads(here("keys", "create", "ci", "--scope", "executions:run", "--json").stdout)
     assert made["key"].startswith("psk_")
@@ -129,6 +137,24 @@ def test_models_are_added_without_showing_their_key(here, monkeypatch):
     assert tested.exit_code == 1
     assert "does not answer" in tested.stderr
     assert here("models", "test", "scripted/echo").exit_code == 0
+
+
+def test_models_are_looked_for_saved_with_a_payload_and_chosen(here, tmp_path):
+    found = json.loads(here("models", "catalog", "gpt-4o", "mini", "--provider", "openai", "--json").stdout)
+    assert "openai/gpt-4o-mini" in {model["key"] for model in found}
+    payload = tmp_path / "payload.json"
+    payload.write_text('{"top_k": 3}')
+    words = ("--provider", "scripted", "--model-name", "echo", "--key", "team/mine", "--extra-payload", payload)
+    added = here("models", "add", "mine", *map(str, words), "--probe")
+    assert "mine answers" in added.stdout
+    assert json.loads(here("models", "show", "team/mine").stdout)["extraPayload"] == {"top_k": 3}
+    assert json.loads(here("models", "show", "local/smollm2").stdout)["license"] == "Apache-2.0"
+    assert here("models", "project", "team/mine", "local/smollm2").exit_code == 0
+    chosen = json.loads(here("models", "project", "--json").stdout)
+    assert [model["kind"] for model in chosen] == ["saved", "public"]
+    assert here("models", "project", "nobody/nothing").exit_code == 1
+    assert here("models", "remove", "team/mine").exit_code == 0
+    assert here("models", "show", "team/mine").exit_code == 1
 
 
 def test_doctor_reports_a_healthy_folder_and_names_no_secret(here, monkeypatch):
