@@ -12,6 +12,9 @@ from penstock.client.evaluation_objects import Experiment, ExperimentStart, Expe
 from penstock.client.objects import Execution
 from penstock.client.options import EvaluationOptions
 
+_TOLD = ("system", "prompt", "promptId", "params", "inputs")
+"""What a variant is told, of the options of a single evaluation."""
+
 
 class AsyncExperiments:
     """`client.experiments`. An experiment's id is that of its execution."""
@@ -32,16 +35,14 @@ class AsyncExperiments:
     ) -> AsyncExecutionHandle:
         """Run variants side by side, and return the handle of the execution that runs them all.
 
-        Each has a `name`, a `model` or a `flow`, and what it is told: `system`, `prompt`, `promptId`, `params`. The
-        one that `baseline` names is what the others are held against; by default the first. When it is over, `get`
-        with the handle's id has the differences. Raises BadRequestError naming what is wrong.
+        Each has a `name`, a `model` or a `flow`, and what it is told: `system`, `prompt`, `promptId`, `params`; what
+        one leaves out of these is as in `options`. The one that `baseline` names is what the others are held against;
+        by default the first. When it is over, `get` with the handle's id has the differences. Raises BadRequestError
+        naming what is wrong.
         """
-        body: dict[str, Any] = {
-            "benchmark": benchmark,
-            "variants": [*variants],
-            **(options or EvaluationOptions()).body(),
-        }
-        body["name"] = name
+        body = (options or EvaluationOptions()).body()
+        shared = {member: body.pop(member) for member in _TOLD if member in body}
+        body |= {"name": name, "benchmark": benchmark, "variants": [{**shared, **variant} for variant in variants]}
         if baseline is not None:
             body["baseline"] = baseline
         if scorers:
