@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 from scipy.stats import binomtest
 
+from penstock import ConflictError, Penstock
+from penstock.cli.main import cli
 from penstock.evaluations.statistics import paired
 
-from .conftest import Api, Running
+from .conftest import ADMIN_KEY, Api, Running
 
 # Of 24 rows: both right, only the first, only the second, neither.
 PLAN = [(True, True)] * 8 + [(True, False)] * 3 + [(False, True)] * 9 + [(False, False)] * 4
@@ -167,9 +173,74 @@ def test_another_project_sees_nothing(other: Api, sides: tuple[str, str, str]) -
 
 
 def test_what_rows_can_show_is_known_before_a_run(api: Api) -> None:
-    found = api.get("/statistics/detectable", params={"n": 400, "p": 0.8, "correlation": 0.5, "difference": 0.05}).json()
+    found = api.get(
+        "/statistics/detectable", params={"n": 400, "p": 0.8, "correlation": 0.5, "difference": 0.05}
+    ).json()
     assert found["minimumDetectable"] == pytest.approx(2.801585 * 0.4 / 20, rel=1e-5)
     assert found["rowsNeeded"] == 503
     assert api.get("/statistics/detectable", params={"n": 100}).json()["deviation"] == pytest.approx(0.5**0.5)
     refused = api.get("/statistics/detectable", params={"n": 100, "p": 0.5, "deviation": 1})
     assert refused.status_code == 400
+
+
+def test_pictures_are_svg_that_loads_nothing(api: Api, sides: tuple[str, str, str]) -> None:
+    _, first, second = sides
+    for path in (
+        f"/evaluations/{first}/plot.svg",
+        *(
+            f"/comparisons/plot.svg?evaluations={first},{second}&show={show}"
+            for show in ("accuracy", "difference", "outcomes")
+        ),
+    ):
+        answer = api.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml")
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert ElementTree.fromstring(answer.content).tag == "{http://www.w3.org/2000/svg}svg"
+    drawn = "".join(ElementTree.fromstring(answer.content).itertext())
+    assert all(count in drawn for count in ("8", "4", "9", "3", "37.5%"))
+
+
+def test_the_sdk_compares(server: Running, sides: tuple[str, str, str], tmp_path: Path) -> None:
+    benchmark, first, second = sides
+    with Penstock(server.url, ADMIN_KEY) as client:
+        found = client.comparisons.compare(first, second)
+        (pair,) = found.pairs
+        assert (pair.whole.wins, pair.whole.losses, pair.whole.decision) == (9, 3, "unclear")
+        assert pair.whole.outcomes.reference_fails == 9
+        assert pair.benchmark.key == benchmark
+        rows = list(client.comparisons.rows(first, second, outcome="comparison_fails"))
+        assert [row.row_id for row in rows] == ["row-8", "row-9", "row-10"]
+        assert [row.comparison[0].output for row in rows] == ["no, second"] * 3
+        assert client.comparisons.suite([(first, second), (second, first)]).pairs[0].whole.adjusted_p == pytest.approx(
+            2 * (pair.whole.p_value or 0)
+        )
+        assert client.comparisons.detectable(1319, discordance=0.2).minimum_detectable == pytest.approx(
+            0.0345, abs=1e-4
+        )
+        assert client.comparisons.save_plot(tmp_path / "a.svg", first) == (tmp_path / "a.svg").stat().st_size
+        shorter = evaluated(Api(server.url), benchmark, "first", choice={"count": 5})
+        with pytest.raises(ConflictError, match=r"choice\.count"):
+            client.comparisons.compare(first, shorter)
+
+
+def test_the_command_line_compares(server: Running, sides: tuple[str, str, str], tmp_path: Path) -> None:
+    _, first, second = sides
+
+    def run(*words: str) -> str:
+        told = CliRunner(env={"PENSTOCK_API_KEY": ADMIN_KEY}).invoke(cli, ["eval", *words, "--url", server.url])
+        assert told.exit_code == 0, told.output
+        return told.output
+
+    shown = run("compare", first, second)
+    assert "+0.2500" in shown
+    assert "Cannot tell yet" in shown
+    assert json.loads(run("compare", first, second, "--json"))["pairs"][0]["whole"]["wins"] == 9
+    rows = run("compare", first, second, "--rows", "reference_fails", "--limit", "2")
+    assert "row-11" in rows
+    assert "row-13" not in rows
+    assert "question 3" in run("compare", first, second, "--search", "question 3")
+    run("plot", first, second, "-o", str(tmp_path / "b.svg"), "--show", "outcomes")
+    assert (tmp_path / "b.svg").read_text().startswith("<svg")
+    assert "400 rows show a difference of 0.0991" in run("power", "400", "--difference", "0.05")
+    wrong = CliRunner().invoke(cli, ["eval", "compare", first, "--url", server.url])
+    assert wrong.exit_code == 2

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
 from penstock.client._async.benchmarks import AsyncBenchmarks
+from penstock.client._async.comparisons import AsyncComparisons
 from penstock.client._async.datasets import AsyncDatasets
 from penstock.client._async.evaluations import AsyncEvaluations
 from penstock.client._async.executions import AsyncExecutions
@@ -57,6 +58,7 @@ class AsyncPenstock:
         self.executions = AsyncExecutions(self._transport)
         self.flows = AsyncFlows(self._transport, self.executions)
         self.evaluations = AsyncEvaluations(self._transport, self.executions)
+        self.comparisons = AsyncComparisons(self._transport)
         self.experiments = AsyncExperiments(self._transport)
         self.leaderboards = AsyncLeaderboards(self._transport)
         self.scorers = AsyncScorers(self._transport)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
 from penstock.client._sync.benchmarks import Benchmarks
+from penstock.client._sync.comparisons import Comparisons
 from penstock.client._sync.datasets import Datasets
 from penstock.client._sync.evaluations import Evaluations
 from penstock.client._sync.executions import Executions
@@ -58,6 +59,7 @@ class Penstock:
         self.executions = Executions(self._transport)
         self.flows = Flows(self._transport, self.executions)
         self.evaluations = Evaluations(self._transport, self.executions)
+        self.comparisons = Comparisons(self._transport)
         self.experiments = Experiments(self._transport)
         self.leaderboards = Leaderboards(self._transport)
         self.scorers = Scorers(self._transport)
