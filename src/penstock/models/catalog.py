@@ -12,7 +12,7 @@ from penstock.ids import new_id
 from penstock.models.providers.base import Endpoint
 from penstock.models.providers.local import weights
 from penstock.models.providers.registry import PROVIDERS, ProviderInfo
-from penstock.models.public import PublicModel, PublicModels
+from penstock.models.public import PublicModel, PublicModels, deprecation
 from penstock.models.saved import SavedModel, defaults_of, pricing_of, record_of, saved, specification_of
 from penstock.models.specification import ModelSpecification, changed, checked
 from penstock.storage.models import ModelRecord, find_model, insert_model, models_page, remove_model, update_model
@@ -155,9 +155,19 @@ class Catalog:
         if record.base_url is None and api_key is None:
             api_key = self._environment_key(info)
         # The operator's key goes to the provider's own address only, never to one that a user wrote.
-        base_url = info.url(self._environment) if record.base_url is None else info.tidy(record.base_url)
-        defaults = defaults_of(record)
+        base_url, defaults = self.base_url(record), defaults_of(record)
         return Endpoint(record.provider, base_url, record.model_name, api_key, pricing_of(record), defaults)
+
+    def base_url(self, record: ModelRecord) -> str:
+        """The address of a saved model's server, as it is called."""
+        info = PROVIDERS[record.provider]
+        return info.url(self._environment) if record.base_url is None else info.tidy(record.base_url)
+
+    async def warnings(self, tenant: Tenant, model: str) -> tuple[str, ...]:
+        """What whoever is about to use a model should know. Raises what `resolve` raises."""
+        endpoint = await self.resolve(tenant, model)
+        warning = await deprecation(endpoint.base_url, endpoint.model)
+        return (warning,) if warning else ()
 
     def default_model(self) -> str:
         """The model for whoever names none: `PENSTOCK_DEFAULT_MODEL`, else a cheap one of the first provider whose

@@ -39,7 +39,8 @@ async def save_model(gateway: Gateway, tenant: Tenant, body: JsonObject) -> Crea
     if wanted.require_probe and tried is not None and tried.error is not None:
         detail = f"The model was not saved, since it does not answer: {tried.error.message}."
         raise Unprocessable("model_probe_failed", detail)
-    return Created(await catalog.insert(tenant, record), tried, await _warnings(gateway, record))
+    warning = await deprecation(catalog.base_url(record), record.model_name)
+    return Created(await catalog.insert(tenant, record), tried, (warning,) if warning else ())
 
 
 async def _probe(gateway: Gateway, record: ModelRecord) -> ModelTest:
@@ -48,12 +49,3 @@ async def _probe(gateway: Gateway, record: ModelRecord) -> ModelTest:
     except StepError as error:
         return ModelTest(record.name, None, error)
     return await gateway.probe(endpoint, record.name)
-
-
-async def _warnings(gateway: Gateway, record: ModelRecord) -> tuple[str, ...]:
-    try:
-        warning = await deprecation(gateway.catalog.endpoint(record))
-    except StepError:
-        # Without a key for the provider there is nothing to call, so nothing to warn of; the call itself will say so.
-        return ()
-    return (warning,) if warning else ()

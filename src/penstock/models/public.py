@@ -18,7 +18,6 @@ import msgspec
 
 from penstock.errors import NotFound
 from penstock.models.makers import company_of
-from penstock.models.providers.base import Endpoint
 from penstock.models.providers.local import CONTEXT_TOKENS
 from penstock.models.public_search import ModelPage, ModelQuery, search
 
@@ -131,18 +130,18 @@ class PublicModels:
         return known, tuple(one for one in chosen if one in known)
 
 
-async def deprecation(endpoint: Endpoint) -> str | None:
-    """A sentence of warning when an endpoint's model is one that its provider withdraws; None when nothing says so."""
-    if not endpoint.base_url or not await asyncio.to_thread(_withdrawn, endpoint):
+async def deprecation(base_url: str, model: str) -> str | None:
+    """A sentence of warning when whoever is reached at `base_url` withdraws the model; None when nothing says so."""
+    if not base_url or not await asyncio.to_thread(_withdrawn, base_url, model):
         return None
-    return f"{endpoint.model} is deprecated: its provider withdraws it, and calls will fail one day. Choose another."
+    return f"{model} is deprecated: its provider withdraws it, and calls will fail one day. Choose another."
 
 
-def _withdrawn(endpoint: Endpoint) -> bool:
+def _withdrawn(base_url: str, model: str) -> bool:
     from genai_prices import data_snapshot
 
     try:
-        found = data_snapshot.get_snapshot().find_provider_model(endpoint.model, None, None, endpoint.base_url)
+        found = data_snapshot.get_snapshot().find_provider_model(model, None, None, base_url)
     except LookupError:
         return False
     return bool(found[1].deprecated)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from penstock import AsyncPenstock, ConflictError, ExecutionFailed, NotFoundError, UnprocessableEntityError
+from penstock import (
+    AsyncPenstock,
+    CatalogFilter,
+    ConflictError,
+    ExecutionFailed,
+    ModelOptions,
+    NotFoundError,
+    UnprocessableEntityError,
+)
+from penstock.client.model_objects import ProjectSettings
 
 DOCUMENT = {
     "name": "label",
@@ -132,3 +141,30 @@ async def test_secrets_keys_and_models(client):
     assert not (await client.models.test("mine")).ok
     await client.models.delete("mine")
     await client.ready()
+
+
+async def test_models_have_keys_are_tried_and_looked_up(client):
+    await client.models.create("mine", "scripted", "echo")
+    changed = await client.models.update("mine", {"key": "team/mine", "maxTokens": 9})
+    assert (await client.models.get("team/mine")) == changed
+    with pytest.raises(UnprocessableEntityError):
+        await client.models.create("x", "scripted", "fail:500", options=ModelOptions(require_probe=True))
+    tried = await client.models.create(
+        "y", "scripted", "echo", options=ModelOptions(probe=True, extra_payload={"a": 1})
+    )
+    assert tried.probe is not None
+    assert (tried.probe.ok, tried.extra_payload, tried.warnings) == (True, {"a": 1}, ())
+    wanted = CatalogFilter(query="claude", companies=["Anthropic"], providers=["anthropic", "aws"], usable=False)
+    found = [model async for model in client.models.catalog(wanted, limit=3)]
+    assert [model.company for model in found] == ["Anthropic"] * 3
+    assert await client.models.public(found[0].key) == found[0]
+
+
+async def test_a_project_chooses_its_models_and_settings(client):
+    assert not (await client.project.models()).chosen
+    chosen = await client.project.set_models(["scripted/echo", "openai/gpt-4o-mini"])
+    assert [model.key for model in chosen.models] == ["scripted/echo", "openai/gpt-4o-mini"]
+    assert (await client.project.benchmarks()).ids is None
+    assert (await client.project.set_benchmarks(["b" * 24])).ids == ("b" * 24,)
+    judged = await client.project.set_settings(ProjectSettings(default_judge_model="scripted/echo"))
+    assert await client.project.settings() == judged

@@ -112,11 +112,18 @@ def test_who_made_a_model_is_read_and_not_guessed(provider: str, model: str, com
 
 
 async def test_a_withdrawn_model_has_a_warning() -> None:
-    gone = await deprecation(Endpoint("gemini", GEMINI, "gemini-2.0-flash"))
+    gone = await deprecation(GEMINI, "gemini-2.0-flash")
     assert gone is not None
     assert "gemini-2.0-flash is deprecated" in gone
-    assert await deprecation(Endpoint("gemini", GEMINI, "gemini-2.5-flash")) is None
-    assert await deprecation(Endpoint("openai", "http://127.0.0.1:9/v1", "gemini-2.0-flash")) is None
+    assert await deprecation(GEMINI, "gemini-2.5-flash") is None
+    assert await deprecation("http://127.0.0.1:9/v1", "gemini-2.0-flash") is None
+
+
+async def test_so_has_whoever_names_it(catalog: Catalog, environment: dict[str, str], tenant: Tenant) -> None:
+    environment["GEMINI_API_KEY"] = "k"
+    assert await catalog.warnings(tenant, "gemini/gemini-2.0-flash")
+    assert await catalog.warnings(tenant, "gemini/gemini-2.5-flash") == ()
+    assert await catalog.warnings(tenant, "local/smollm2") == ()
 
 
 def model(key: str, **more: object) -> PublicModel:

@@ -198,7 +198,7 @@ async def test_a_model_that_must_answer_is_saved_only_if_it_does(
 
 
 async def test_a_withdrawn_model_is_saved_with_a_warning(gateway: Gateway, tenant: Tenant) -> None:
-    given = {"name": "old", "provider": "gemini", "modelName": "gemini-2.0-flash", "apiKey": "k"}
+    given = {"name": "old", "provider": "gemini", "modelName": "gemini-2.0-flash"}
     assert "deprecated" in (await save_model(gateway, tenant, given)).warnings[0]
     assert (await save_model(gateway, tenant, {**MINE, "provider": "scripted"})).warnings == ()
 
