@@ -22,7 +22,6 @@ USUAL: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The names under which each member is looked for when the caller does not say; the first that is there counts."""
 
-_OPTIONAL = frozenset({"subset", "cluster", "context", "metadata"})
 _MISSING: Final = object()
 
 
@@ -42,7 +41,7 @@ class FieldMapping:
         if unknown:
             raise Invalid("mapping_invalid", unknown[0].message, errors=unknown)
         self._given = dict(given)
-        self._require_truth = require_truth
+        self._required = ("input", "truth") if require_truth else ("input",)
         self._fields: dict[str, str] = {}
 
     def __call__(self, row: JsonObject) -> dict[str, Json]:
@@ -58,7 +57,7 @@ class FieldMapping:
             value = _at(row, path)
             if value is not _MISSING:
                 members[member] = value  # type: ignore[assignment]  # whatever is not the sentinel is JSON
-            elif member not in _OPTIONAL and (member != "truth" or self._require_truth):
+            elif member in self._required:
                 raise ValueError(f"it has no field {path!r}, which is to be its {member}")
         if fields.get("input") == "messages":
             members["input"] = _messages(members["input"])
@@ -71,7 +70,7 @@ class FieldMapping:
             field = self._given.get(member) or next((name for name in usual if name in row), None)
             if field is not None:
                 self._fields[member] = field
-            elif member == "input" or (member == "truth" and self._require_truth):
+            elif member in self._required:
                 raise _no_field(member, row)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,13 +16,13 @@ from penstock.evaluations.benchmarks import answers
 from penstock.evaluations.benchmarks.adapters.base import Adapter, Unfit, rest, text_at
 from penstock.evaluations.benchmarks.model import Details
 from penstock.evaluations.benchmarks.source import source_rows
-from penstock.types import Json, JsonObject
+from penstock.types import JsonObject
 
 _MOST_BYTES = 64 * 1024 * 1024
 
 
 class _Task(msgspec.Struct):
-    examples: list[dict[str, Json]]
+    examples: list[dict[str, Any]]
 
 
 def _source(path: Path, file_format: Format) -> SourceRows:

@@ -37,7 +37,7 @@ GENERATORS: Mapping[str, Generator] = {
 
 DEFAULT_ROWS = 200
 _PATIENCE = 100
-"""So many repeated questions in a row, and there are hardly any others left."""
+"""After so many repeated questions in a row, repeated ones are taken as well."""
 _MAX_SEED = 2**53 - 1
 
 
@@ -63,15 +63,16 @@ class Recipe:
 
 
 def _different(questions: Iterator[BenchmarkRow]) -> Iterator[BenchmarkRow]:
-    """The same without repeated ones, as long as there are others."""
+    """The same without repeated ones, until there are hardly any others left."""
     seen: set[object] = set()
     repeats = 0
     for row in questions:
         if row.input in seen and repeats < _PATIENCE:
             repeats += 1
             continue
-        repeats = 0
-        seen.add(row.input)
+        if repeats < _PATIENCE:
+            repeats = 0
+            seen.add(row.input)
         yield row
 
 
