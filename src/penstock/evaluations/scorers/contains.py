@@ -9,6 +9,7 @@ from pydantic import Field
 from penstock.evaluations.scorers.base import Outcome, Sample, as_text, scored, scorer
 from penstock.evaluations.scorers.pure import NO_TRUTH, PureScorer, shown, truths_of
 from penstock.evaluations.scorers.reading.normalising import TextSettings
+from penstock.evaluations.scorers.reading.words import has_words
 
 
 class ContainsSettings(TextSettings):
@@ -43,17 +44,4 @@ class Contains(PureScorer[ContainsSettings]):
         return scored(0.0, None, f"The answer does not contain {', '.join(map(shown, missing[:5]))}{more}.")
 
     def _has(self, answer: str, text: str) -> bool:
-        if not self.settings.words:
-            return text in answer
-        start = answer.find(text)
-        while start >= 0:
-            end = start + len(text)
-            if not _joined(answer, start, text[:1]) and not _joined(answer, end, text[-1:]):
-                return True
-            start = answer.find(text, end)
-        return False
-
-
-def _joined(answer: str, place: int, edge: str) -> bool:
-    """Whether a word goes on over this place: both its sides are letters or digits."""
-    return 0 < place < len(answer) and edge.isalnum() and answer[place - 1].isalnum() and answer[place].isalnum()
+        return has_words(answer, text) if self.settings.words else text in answer

@@ -63,9 +63,8 @@ def _followed(name: str, instruction: Json, versions: list[str]) -> bool:
     if not isinstance(kwargs, Mapping):
         raise BadInstruction("its kwargs are no object")
     arguments = Arguments(kwargs)
-    # Empty versions are checked as well, so that a row that cannot be scored is found whatever the answer is.
-    followed = [check(version, arguments) and bool(version.strip()) for version in versions]
-    return any(followed)
+    # The check comes first, so that a row that cannot be scored is found out whatever the answer is.
+    return any(check(version, arguments) and version.strip() for version in versions)
 
 
 def _versions(answer: str, *, loose: bool) -> Iterator[str]:

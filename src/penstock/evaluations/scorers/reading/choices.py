@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from penstock.evaluations.scorers.reading.markers import DEFAULT_MARKERS, markers_in
+from penstock.evaluations.scorers.reading.words import has_words
 from penstock.types import Json
 
 LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MAX_CHOICES = 100
 _USUAL_LABELS = 10
 _SHORT = 200
 _ABOUT = "or|and|is|was|because|since|as|seems|looks|fits|would|but|here"
+_DENIAL = re.compile(r"(?i)\b(?:not|isn['’]t|than)\b[\s*_(\[]*(?:(?:option|choice)\s+)?[*_(\[]*\Z")
+_DENIAL_CHARS = 20
+_CANDIDATES = 1_000
 _SENTENCE = re.compile(r"[.!?](?:\s|$)|\n")
 
 # "A:" is how an option begins as often as how an answer does.
@@ -29,20 +35,21 @@ class Choice:
 
 def choices_of(given: Json) -> tuple[Choice, ...]:
     """The choices of a row: `{"A": text, …}`, texts in a list (labelled A, B, C …), `{label, text}` in a list, or
-    `{"label": […], "text": […]}`; nothing where they are none of these."""
+    `{"label": […], "text": […]}`; nothing where they are none of these, or more than a hundred."""
+    choices = tuple(Choice(str(label), str(text)) for label, text in _pairs(given))
+    return choices if len(choices) <= MAX_CHOICES and all(choice.label for choice in choices) else ()
+
+
+def _pairs(given: Json) -> Iterable[tuple[Json, Json]]:
     if isinstance(given, Mapping):
         labels, texts = given.get("label"), given.get("text")
-        if isinstance(labels, list) and isinstance(texts, list):
-            return tuple(Choice(str(label), str(text)) for label, text in zip(labels, texts, strict=False))
-        return tuple(Choice(label, str(text)) for label, text in given.items())
-    if not isinstance(given, list) or len(given) > len(LABELS):
+        sides = isinstance(labels, list) and isinstance(texts, list)
+        return zip(labels, texts, strict=False) if sides else given.items()  # type: ignore[arg-type]
+    if not isinstance(given, list):
         return ()
-    return tuple(
-        Choice(str(one.get("label", label)), str(one.get("text", "")))
-        if isinstance(one, Mapping)
-        else Choice(label, str(one))
-        for label, one in zip(LABELS, given, strict=False)
-    )
+    if all(isinstance(one, Mapping) and {"label", "text"} <= one.keys() for one in given):
+        return ((one["label"], one["text"]) for one in given)
+    return zip(LABELS, given, strict=False) if len(given) <= len(LABELS) else ()
 
 
 def letters(up_to: str) -> tuple[Choice, ...]:
@@ -80,18 +87,18 @@ def chosen(text: str, choices: Sequence[Choice]) -> frozenset[str]:
     text = _without_list(text, signs)
     if leading := signs.leading.match(text):
         return signs.labels(leading)
-    if apart := frozenset().union(*(signs.labels(match) for match in _affirmed(signs.apart, text))):
+    if apart := _affirmed(signs.apart, text, signs):
         return apart
     mentioned = _mentioned(text, choices)
     if len(mentioned) == 1:
         return mentioned
-    alone = frozenset().union(*(signs.labels(match) for match in _affirmed(signs.alone, text)))
+    alone = _affirmed(signs.alone, text, signs)
     return alone if len(alone) == 1 or not mentioned else mentioned
 
 
 @dataclass(frozen=True, slots=True)
 class _Signs:
-    """Patterns for one set of labels; the label is the group `label`."""
+    """Patterns for one set of labels. Of their groups only one takes part in a match: the label."""
 
     by_case: Mapping[str, str]
     whole: re.Pattern[str]
@@ -102,13 +109,13 @@ class _Signs:
     alone: re.Pattern[str]
 
     def labels(self, match: re.Match[str]) -> frozenset[str]:
-        return frozenset({self.by_case[match[match.lastgroup or "label"].casefold()]})
+        return frozenset({self.by_case[match[match.lastindex or 0].casefold()]})
 
 
 @lru_cache(256)
 def _signs(labels: tuple[str, ...]) -> _Signs:
     any_of = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
-    label, any_case = f"(?P<label>{any_of})", f"(?P<label>(?i:{any_of}))"
+    label, any_case = f"({any_of})", f"((?i:{any_of}))"
     opened = r"[\s*_`\"'“‘\[({<$]*+(?:\\(?:text|textbf|mathrm|mathbf)\{)?(?i:(?:option|choice|answer)\b[\s*_:(\[]*+)?"
     closed = r"[\s*_`\"'”’\])}>$.:;,!]*+"
     no_letter, before = r"(?![A-Za-z0-9À-ɏ])", r"(?<![A-Za-z0-9À-ɏ'’])"
@@ -118,15 +125,16 @@ def _signs(labels: tuple[str, ...]) -> _Signs:
     return _Signs(
         by_case={one.casefold(): one for one in labels},
         whole=re.compile(rf"(?:A:)?{opened}{any_case}{closed}\Z"),
-        declared=re.compile(rf"{opened}(?:{label}{no_letter}|(?P<small>(?i:{any_of}))(?=\s*+(?:[)\].,:;*}}]|\Z)))"),
+        declared=re.compile(rf"{opened}(?:{label}{no_letter}|{any_case}(?=\s*+(?:[)\].,:;*}}]|\Z)))"),
         another=re.compile(
             rf"[\s*_)\].]*+(?:,|/|&|\bor\b|\band\b)[\s*_(\[]*+(?:(?:or|and)\b[\s*_(\[]*+)?{label}{no_letter}"
         ),
         leading=re.compile(rf"[\s*_(\[#>-]*+{label}[*_]{{0,2}}[)\].:][*_]{{0,2}}(?=\s|\Z)"),
         apart=re.compile(
-            rf"[(\[]{any_case}[)\]]|\*\*(?P<bold>{any_of})[.)]?\*\*|(?i:\b(?:option|choice)\s)[*(\[]{{0,3}}(?P<named>{any_of}){no_letter}"
+            rf"[(\[]((?i:{any_of}))[)\]]|\*\*({any_of})[.)]?\*\*"
+            rf"|(?i:\b(?:option|choice)\s)[*(\[]{{0,3}}({any_of}){no_letter}"
         ),
-        alone=re.compile(rf"{before}(?P<label>{letter or '(?!)'}){no_letter}{no_word}"),
+        alone=re.compile(rf"{before}({letter or '(?!)'}){no_letter}{no_word}"),
     )
 
 
@@ -154,30 +162,28 @@ def _without_list(text: str, signs: _Signs) -> str:
     """The text without the lines that list the choices, where it does so."""
     lines = text.splitlines()
     listed = [signs.leading.match(line) for line in lines]
-    if len({match["label"] for match in listed if match}) < 2:
+    if len({match[1] for match in listed if match}) < 2:
         return text
     return "\n".join(line for line, match in zip(lines, listed, strict=True) if not match).strip()
 
 
-def _affirmed(pattern: re.Pattern[str], text: str) -> Iterable[re.Match[str]]:
-    return (
-        match for match in pattern.finditer(text) if not _DENIAL.search(text, max(0, match.start() - 20), match.start())
-    )
-
-
-_DENIAL = re.compile(r"(?i)\b(?:not|isn['’]t|than)\b[\s*_(\[]*(?:(?:option|choice)\s+)?[*_(\[]*\Z")
+def _affirmed(pattern: re.Pattern[str], text: str, signs: _Signs) -> frozenset[str]:
+    """The labels a pattern finds where no "not" stands before; of a text with very many, only the last ones."""
+    found = frozenset[str]()
+    for match in deque(pattern.finditer(text), _CANDIDATES):
+        if not _DENIAL.search(text, max(0, match.start() - _DENIAL_CHARS), match.start()):
+            found |= signs.labels(match)
+    return found
 
 
 def _mentioned(text: str, choices: Sequence[Choice]) -> frozenset[str]:
     """The choices whose text stands in the answer as whole words and not only as a part of another one's."""
     answer = plain(text)
-    found = {choice.label: plain(choice.text) for choice in choices if choice.text and _has(answer, plain(choice.text))}
+    found = {
+        choice.label: plain(choice.text) for choice in choices if choice.text and has_words(answer, plain(choice.text))
+    }
     return frozenset(
         label
         for label, inner in found.items()
         if not any(inner in other and inner != other for other in found.values())
     )
-
-
-def _has(answer: str, text: str) -> bool:
-    return text in answer and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", answer) is not None

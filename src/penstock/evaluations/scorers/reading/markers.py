@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,8 +11,10 @@ DEFAULT_MARKERS = ("####", r"\boxed{", "A:", "answer is", "answer:", "answer =")
 _PARTS = re.compile(r"\w+|\s+|.")
 _BETWEEN = r"[\s*_]{0,4}"
 """Between the parts of a marker may stand spaces and Markdown's emphasis: `**Answer**: 18`."""
-_CANDIDATES = 100
+_CANDIDATES = 1_000
 _REACH_CHARS = 1_000
+_GROWING = "İ"
+"""The one letter that becomes longer in lower case."""
 _BLANK = " \t\r*_$:`"
 
 
@@ -27,19 +28,26 @@ class Marker:
 
 
 def markers_in(text: str, markers: Sequence[str] = DEFAULT_MARKERS) -> Iterator[Marker]:
-    """The markers in the text, the last one first: at most the last hundred, and of the text after each a thousand
-    characters, so that this takes time in proportion to the text, whatever the text is.
+    """The markers in the text, the last one first.
 
-    A marker without a lower-case letter matches as it is written, every other one in any case.
+    A marker without a lower-case letter matches as it is written, every other one in any case. So that this takes time
+    in proportion to the text, whatever the text is, only the last thousand candidates are looked at, and of the text
+    after each a thousand characters.
     """
+    text = text.replace(_GROWING, "I")
     lowered = text.lower()
-    present = tuple(marker for marker in markers if _first_part(marker) in (lowered if _any_case(marker) else text))
-    if not present:
-        return
-    for found in reversed(deque(_pattern(present).finditer(text), _CANDIDATES)):
-        window = text[found.end() : found.end() + _REACH_CHARS]
-        rest = next((line for line in window.split("\n") if line.strip(_BLANK)), "")
-        yield Marker(rest, any(char.isalpha() for char in found.group()))
+    where = {marker: lowered if _any_case(marker) else text for marker in markers}
+    places = {marker: where[marker].rfind(_first_part(marker)) for marker in markers}
+    for _ in range(_CANDIDATES):
+        marker = max(places, key=places.__getitem__, default=None)
+        if marker is None or places[marker] < 0:
+            return
+        if found := _pattern(marker).match(text, places[marker]):
+            window = text[found.end() : found.end() + _REACH_CHARS]
+            rest = next((line for line in window.split("\n") if line.strip(_BLANK)), "")
+            yield Marker(rest, any(map(str.isalpha, marker)))
+        part = _first_part(marker)
+        places[marker] = where[marker].rfind(part, 0, places[marker] + len(part) - 1)
 
 
 @lru_cache(1_024)
@@ -50,18 +58,12 @@ def _first_part(marker: str) -> str:
 
 
 @lru_cache(1_024)
-def _pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(_alternative(marker) for marker in markers))
-
-
-def _alternative(marker: str) -> str:
+def _pattern(marker: str) -> re.Pattern[str]:
     """The marker as a pattern; it is no part of a longer word."""
-    parts = _parts(marker)
-    # After its first character, so that the pattern begins with what can be searched for.
-    first = re.escape(parts[0][0]) + (rf"(?<![A-Za-z0-9]{re.escape(parts[0][0])})" if parts[0][0].isalnum() else "")
-    joined = _BETWEEN.join([first + re.escape(parts[0][1:]), *map(re.escape, parts[1:])])
+    joined = _BETWEEN.join(map(re.escape, _parts(marker)))
+    start = r"(?<![A-Za-z0-9])" if marker[:1].isalnum() else ""
     end = r"(?![A-Za-z0-9])" if marker[-1:].isalnum() else ""
-    return f"(?i:{joined}{end})" if _any_case(marker) else f"(?:{joined}{end})"
+    return re.compile(start + joined + end, re.IGNORECASE if _any_case(marker) else 0)
 
 
 def _parts(marker: str) -> list[str]:

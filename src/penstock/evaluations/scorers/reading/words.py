@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORD = re.compile(r"\w+")
 _ENGLISH_WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
@@ -32,6 +33,21 @@ def english_words(text: str) -> list[str]:
     return _ENGLISH_WORD.findall(text)
 
 
+def has_words(text: str, wanted: str) -> bool:
+    """Whether `wanted` stands in a text as whole words: no letter or digit goes on at either of its ends."""
+    start = text.find(wanted)
+    while start >= 0:
+        end = start + len(wanted)
+        if not _joined(text, start) and not _joined(text, end):
+            return True
+        start = text.find(wanted, start + 1)
+    return False
+
+
+def _joined(text: str, place: int) -> bool:
+    return 0 < place < len(text) and text[place - 1].isalnum() and text[place].isalnum()
+
+
 def sentences(text: str) -> list[str]:
     """A sentence ends with . ! ? … (or a full stop of Chinese and Japanese) before a space or the end, or with an empty
     line. Common abbreviations, initials and ordinals in front of a list's line end none."""
@@ -58,6 +74,7 @@ def _abbreviated(text: str, stop: int) -> bool:
     return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
 
 
+@lru_cache(20_000)
 def syllables(word: str) -> int:
     """Syllables of an English word by rule, not by dictionary: runs of vowels (a e i o u y), less an ending that is not
     spoken (`-e` and `-es` as in make, makes; `-ed` as in jumped; but not in table, boxes, wanted), at least one."""

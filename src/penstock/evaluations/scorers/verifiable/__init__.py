@@ -1,7 +1,7 @@
 """Instructions whose fulfilment a program can check: the kinds of IFEval (Zhou et al., arXiv 2311.07911).
 
 Each kind is a function of an answer and its arguments, under the id that the paper's data gives it; the files group
-them as the ids do. Patterns are RE2 where an answer could make a backtracking one slow.
+them as the ids do. Every check takes time in proportion to the answer, whatever the answer is.
 """
 
 from penstock.evaluations.scorers.verifiable import formats, keywords, lengths, texts

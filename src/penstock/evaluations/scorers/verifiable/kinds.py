@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from penstock.types import Json, JsonObject
 
@@ -67,11 +66,3 @@ def kind(name: str) -> Callable[[Check], Check]:
         return check
 
     return put
-
-
-@lru_cache(512)
-def pattern(source: str) -> Any:
-    """An RE2 pattern: it takes time in proportion to the text, whatever the text is."""
-    import re2  # type: ignore[import-untyped]
-
-    return re2.compile(source)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from penstock.evaluations.scorers.reading.words import sentences, words
-from penstock.evaluations.scorers.verifiable.kinds import Arguments, kind, pattern
+import re
 
+from penstock.evaluations.scorers.reading.words import sentences, words
+from penstock.evaluations.scorers.verifiable.kinds import Arguments, kind
+
+_BETWEEN_PARAGRAPHS = re.compile(r"\s?\*\*\*\s?")
 _ENDS_OF_A_WORD = ".,?!'\""
 
 
@@ -24,7 +27,7 @@ def number_sentences(answer: str, given: Arguments) -> bool:
 @kind("length_constraints:number_paragraphs")
 def number_paragraphs(answer: str, given: Arguments) -> bool:
     """Exactly so many paragraphs with `***` between them; an empty one may stand first or last, not in between."""
-    paragraphs = pattern(r"\s?\*\*\*\s?").split(answer)
+    paragraphs = _BETWEEN_PARAGRAPHS.split(answer)
     if any(not paragraph.strip() for paragraph in paragraphs[1:-1]):
         return False
     return sum(1 for paragraph in paragraphs if paragraph.strip()) == given.number("num_paragraphs")
