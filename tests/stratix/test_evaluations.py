@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from penstock.executions.model import Status
+from penstock.server.stratix.statuses import EVALUATION, STREAM
+
 from .client import Client, Refused
 from .conftest import ROWS, Server, written
 
@@ -111,12 +114,29 @@ def test_rows_without_an_answer_are_counted_and_never_scored(client: Client, cus
     made = client.evaluate(custom, client.create_benchmark("Half", rows).benchmark_id)
     done = client.wait(made.id)
     assert (done.status, done.failed_prompt_count, done.accuracy) == ("success", 1, 1.0)
-    assert "1 row" in done.status_description
+    assert done.status_description == "1 of 2 rows got no answer"
     good, bad = client.all_results(made.id)
     assert (good.score, good.metrics) == (1.0, {"exact": 1.0})
     assert (bad.score, bad.metrics, bad.result) == (0.0, {"exact": None}, "")
     assert done.summary is not None
     assert done.summary.error_analysis.common_failure_modes
+
+
+def test_an_evaluation_without_any_answer_is_no_success(client: Client, custom: str, tmp_path: Path) -> None:
+    rows = written(tmp_path, [{"input": f"boom {n}", "truth": "x"} for n in range(2)])
+    done = client.wait(client.evaluate(custom, client.create_benchmark("Nothing", rows).benchmark_id).id)
+    assert (done.status, done.failed_prompt_count) == ("failure", 2)
+    assert done.status_description.startswith("model_refused_request: ")
+    assert done.summary is not None
+    assert done.summary.analysis_summary.key_takeaways == [
+        "Nothing can be said of Loopback on Nothing: no row was scored."
+    ]
+
+
+def test_every_status_has_its_word() -> None:
+    assert set(EVALUATION) == set(STREAM) == set(Status)
+    assert set(EVALUATION.values()) <= {"pending", "in-progress", "paused", "success", "failure", "timeout"}
+    assert set(STREAM.values()) <= {"queued", "running", "paused", "completed", "failed"}
 
 
 def test_what_is_not_there_or_another_tenants_is_404(client: Client, other: Client, evaluation: str) -> None:

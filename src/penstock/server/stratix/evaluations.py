@@ -197,4 +197,4 @@ def _description(evaluation: Kept, failed: int) -> str:
         return "cancelled: stopped by request"
     if error is not None:
         return f"{error['code']}: {error['message']}"
-    return f"{failed} rows got no answer" if failed else ""
+    return f"{failed} of {evaluation.shape.items // evaluation.shape.variants} rows got no answer" if failed else ""

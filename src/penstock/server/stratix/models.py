@@ -42,7 +42,7 @@ class CustomModelBody(BaseModel):
 
 
 class CustomModelChange(BaseModel):
-    """What is to be different; an empty `extra_payload` takes it away."""
+    """What is to be different; an empty `extra_payload` takes it away. At another address the key is asked for anew."""
 
     api_url: str | None = None
     api_key: str | None = None
@@ -152,7 +152,7 @@ async def update_custom_model(call: StratixCall) -> Response:
     """Another address, key, limit or payload."""
     body = call.sent(CustomModelChange)
     names = {"api_url": "baseUrl", "api_key": "apiKey", "max_tokens": "maxTokens", "extra_payload": "extraPayload"}
-    changes = {names[name]: getattr(body, name) or None for name in body.model_fields_set}
+    changes = {names[name]: getattr(body, name) for name in body.model_fields_set}
     saved = await call.engine.catalog.update(call.tenant, call.id("model_id"), changes)
     return _handle(call, saved.id)
 

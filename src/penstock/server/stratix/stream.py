@@ -93,7 +93,7 @@ async def _end(call: StratixCall, evaluation: Evaluation, event: Told) -> bytes:
     final = await shown(call, await call.engine.evaluations.get(evaluation.tenant, evaluation.id))
     failure = b""
     if final.status != "success":
-        code = (event.body.get("error") or {}).get("code") or event.body["status"]
+        code = (event.body.get("error") or {}).get("code") or final.status
         failure = sse.frame("error", {"code": code, "message": final.status_description})
     return failure + sse.frame("final", final, event.number)
 
