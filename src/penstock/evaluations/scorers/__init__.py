@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
 import pkgutil
@@ -28,3 +29,8 @@ def registry() -> Mapping[str, type[base.Scorer[base.ScorerSettings]]]:
         except Exception:
             logger.exception("the scorer %r of the package %s cannot be loaded", plugin.name, plugin.value)
     return base.REGISTRY
+
+
+async def load() -> None:
+    """Have `registry` ready without holding the event loop up: the first call imports every scorer."""
+    await asyncio.to_thread(registry)

@@ -8,7 +8,7 @@ from typing import Any
 from penstock.accounts.project_settings import ProjectSettings
 from penstock.datasets.model import check_name
 from penstock.errors import FieldError, Invalid, NotFound
-from penstock.evaluations.scorers import registry
+from penstock.evaluations.scorers import load, registry
 from penstock.evaluations.scorers.running import run_scorer
 from penstock.evaluations.scorers.specs import SAVED, VERSION, SpecInvalid, below, build, snapshot, unknown_type
 from penstock.storage import scorers
@@ -51,6 +51,7 @@ class ScorerLibrary:
         """
         if len(given) > MAX_PINNED:
             raise _invalid([FieldError(path, f"{len(given):,} scorers are more than the {MAX_PINNED} there may be")])
+        await load()
         pinned: list[JsonObject] = []
         faults: list[FieldError] = []
         for number, spec in enumerate(given):
@@ -66,6 +67,7 @@ class ScorerLibrary:
 
     async def create(self, tenant: Tenant, name: str, definition: Json, description: str = "") -> ScorerRecord:
         """Version 1 of a new scorer. Raises `Invalid` naming each fault, `Conflict` when the name is taken."""
+        await load()
         _check_name(name)
         checked = _definition(definition)
         return await self._store.write(scorers.insert(tenant, name, _description(description), checked, most=MAX_SAVED))
@@ -80,6 +82,7 @@ class ScorerLibrary:
         definition: Json = None,
     ) -> ScorerRecord:
         """Change what is not None; another definition makes a new version. Raises as `create` does."""
+        await load()
         if name is not None:
             _check_name(name)
         if description is not None:

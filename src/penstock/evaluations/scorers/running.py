@@ -36,7 +36,8 @@ async def run_scorer(scorer: Scorer[Any], sample: Sample, ctx: ScoringContext) -
     except StepError as error:
         if scorer.recorded and error.retryable:
             raise
-        return ScoreError(error.message[:MAX_EXPLANATION_CHARS])
+        reason = error.message if error.cause is None else f"{error.message}: {error.cause}"
+        return ScoreError(reason[:MAX_EXPLANATION_CHARS])
     except TimeoutError as error:
         message = "The scorer took too long" + (
             f": more than {scorer.timeout_seconds:g} s." if limit.expired() else "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -142,7 +143,7 @@ SCHEMAS = (
 @router.get("/scorers/types", **doc("List the types of scorers", returns=page_of(ScorerType)))
 async def list_scorer_types(call: Reads) -> Response:
     """All there are here, packages' included, in the order of their names."""
-    return page(_types(), None)
+    return page(await asyncio.to_thread(_types), None)
 
 
 @router.post(
