@@ -148,7 +148,8 @@ class Gateway:
             message = f"{request.model} takes no requests for another {limiter.closed_seconds:.0f} s"
             raise StepError("model_rate_limited", message, retryable=True, retry_after_seconds=limiter.closed_seconds)
         price = await self._prices.of(endpoint)
-        request = replace(request, params=merged(endpoint.defaults, request.params))
+        if endpoint.defaults:
+            request = replace(request, params=merged(endpoint.defaults, request.params))
         worst = NOTHING
         if meter.limited:
             request, tokens = bounded(request)

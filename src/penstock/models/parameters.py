@@ -15,8 +15,6 @@ def merged(defaults: Mapping[str, Json], params: Mapping[str, Json]) -> Mapping[
 
     A limit on the answer's tokens takes the place of another one, whatever each is called.
     """
-    if not defaults:
-        return params
     limited = any(name in params for name in LIMIT_NAMES)
     kept = {name: value for name, value in defaults.items() if not (limited and name in LIMIT_NAMES)}
     return _deep(kept, params)
