@@ -147,3 +147,9 @@ def test_scopes_and_tenants_are_kept_apart(api: Api, other: Api, server: Running
         assert reader.get(found["links"]["self"]).status_code == 200
         refused = reader.post("/evaluations", json={"model": ECHO, "benchmark": benchmark})
         assert refused.json()["code"] == "scope_missing"
+
+
+def test_whoever_takes_what_is_being_withdrawn_is_told(api: Api, benchmark: str) -> None:
+    assert api.patch(f"/benchmarks/{benchmark}", json={"deprecated": True}).status_code == 200
+    handle = api.post("/evaluations", json={"model": ECHO, "benchmark": benchmark}).json()
+    assert handle["warnings"] == [f"Benchmark {benchmark!r} is deprecated."]

@@ -17,7 +17,7 @@ from penstock.evaluations.benchmarks.model import RowChoice
 from penstock.evaluations.definition import definition_hash, definition_of, differences
 from penstock.evaluations.job import EvaluationJob, InputPages, items_of
 from penstock.evaluations.model import KIND, Evaluation, EvaluationFilter
-from penstock.evaluations.pinning import Chosen, Pinner, variant_digest
+from penstock.evaluations.pinning import Pinner, variant_digest
 from penstock.evaluations.requests import LIMITS, EvaluationRequest
 from penstock.evaluations.rescoring import answers_of
 from penstock.evaluations.results import ResultRow, RowFilter
@@ -91,16 +91,14 @@ class EvaluationService:
         _check(request)
         chosen = await self._world.pinner.benchmark(tenant, request)
         spec = await self._world.pinner.spec(tenant, request, chosen)
-        return await self._submit(tenant, request, chosen, spec)
+        return await self._submit(tenant, request, spec)
 
-    async def _submit(
-        self, tenant: Tenant, request: EvaluationRequest, chosen: Chosen, spec: dict[str, Json]
-    ) -> Started:
+    async def _submit(self, tenant: Tenant, request: EvaluationRequest, spec: dict[str, Json]) -> Started:
         limits = self._world.limits
         concurrency = request.concurrency or limits.default_concurrency
         limits.check_concurrency(concurrency)
-        variants: Any = spec["variants"]
-        prepared = [_evaluation(tenant, request, chosen, spec, number) for number in range(len(variants))]
+        benchmark: Any = spec["benchmark"]
+        prepared = _evaluations(tenant, request, spec)
 
         def alongside(execution_id: str) -> Transaction[None]:
             for evaluation in prepared:
@@ -109,16 +107,16 @@ class EvaluationService:
         submission = Submission(
             tenant=tenant,
             kind=KIND,
-            subject_id=chosen.benchmark.id,
-            subject_name=chosen.benchmark.key,
-            subject_version=chosen.version.version,
+            subject_id=benchmark["id"],
+            subject_name=benchmark["key"],
+            subject_version=benchmark["version"],
             lane="batch",
             spec=spec,
             options=Options(
                 concurrency=concurrency, on_item_error=request.on_item_error or "continue", budget=request.budget
             ),
             deadline_ms=limits.deadline_ms(request.deadline_seconds),
-            total_items=chosen.rows * len(variants) * request.epochs,
+            total_items=prepared[0].shape.items,
             metadata=small_metadata(request.metadata),
             webhook_url=request.webhook_url,
             idempotency_key=request.idempotency_key,
@@ -142,7 +140,6 @@ class EvaluationService:
         if not (await read_scores(self._store, source)).answered:
             raise Conflict("nothing_to_score", "The evaluation has no answers to score.")
         pinned = await self._world.pinner.scorers.pin(tenant, scorers)
-        shape = source.shape
         spec: dict[str, Json] = {
             **source.spec,
             "scorers": pinned,
@@ -150,10 +147,7 @@ class EvaluationService:
             "source": {"evaluation": source.id, "execution": source.execution_id, "variant": source.variant},
         }
         again = request or EvaluationRequest(source.benchmark_key, ())
-        benchmark = await self._world.pinner.benchmarks.get(tenant, source.benchmark_id)
-        version = await self._world.pinner.benchmarks.version(benchmark, source.benchmark_version)
-        again = replace(again, name=again.name or f"{source.name}, scored again", epochs=shape.epochs)
-        return await self._submit(tenant, again, Chosen(benchmark, version, shape.rows), spec)
+        return await self._submit(tenant, replace(again, name=again.name or f"{source.name}, scored again"), spec)
 
     async def retry(self, tenant: Tenant, evaluation_id: str, what: Literal["failed", "scores"]) -> Execution:
         """Run again, inside the same execution: rows that failed, or rows with a score that went wrong.
@@ -185,6 +179,19 @@ class EvaluationService:
     async def of_execution(self, tenant: Tenant, execution_id: str) -> list[Evaluation]:
         """The evaluations that an execution runs, in the order of its variants; none for one of another kind."""
         return await self._store.read(stored.of_execution(tenant, execution_id))
+
+    async def warnings(self, tenant: Tenant, evaluations: Sequence[Evaluation]) -> list[str]:
+        """What whoever starts these should know: that a model or the benchmark is being withdrawn."""
+        said: dict[str, None] = {}
+        if evaluations[0].spec.get("source"):
+            return []
+        for evaluation in evaluations:
+            if evaluation.target_kind == "model":
+                said |= dict.fromkeys(await self.pinner.catalog.warnings(tenant, evaluation.target))
+        benchmark = await self.pinner.benchmarks.get(tenant, evaluations[0].benchmark_id)
+        if benchmark.deprecated:
+            said[f"Benchmark {benchmark.key!r} is deprecated."] = None
+        return list(said)
 
     async def page(
         self, tenant: Tenant, wanted: EvaluationFilter, offset: int, limit: int
@@ -330,38 +337,41 @@ def _path(evaluation: Evaluation, number: int) -> str:
     return paths.top(shape.ordinal(number // shape.epochs, evaluation.variant, number % shape.epochs))
 
 
-def _evaluation(
-    tenant: Tenant, request: EvaluationRequest, chosen: Chosen, spec: dict[str, Json], number: int
-) -> Evaluation:
+def _evaluations(tenant: Tenant, request: EvaluationRequest, spec: JsonObject) -> list[Evaluation]:
+    """The evaluations of a spec, one for each variant; their execution is not there yet."""
     variants: Any = spec["variants"]
-    variant = variants[number]
-    target = variant["target"]
-    named = request.name or f"{target.get('model') or target.get('name')} on {chosen.benchmark.key}"
-    return Evaluation(
-        id=new_id(),
-        tenant=tenant,
-        execution_id="",
-        execution_no=0,
-        variant=number,
-        name=named if len(variants) == 1 else f"{named}: {variant['name']}",
-        target_kind=target["kind"],
-        target=target["model"] if target["kind"] == "model" else target["flow"],
-        benchmark_id=chosen.benchmark.id,
-        benchmark_key=chosen.benchmark.key,
-        benchmark_version=chosen.version.version,
-        definition_hash=definition_hash(definition_of(spec, number)),
-        tags=request.tags,
-        spec=spec,
-        status=Status.PENDING,
-        generation=0,
-        created_at=now_ms(),
-        started_at=None,
-        finished_at=None,
-        error=None,
-        metrics=None,
-        primary_mean=None,
-        latency_mean_ms=None,
-    )
+    benchmark: Any = spec["benchmark"]
+    made: list[Evaluation] = []
+    for number, variant in enumerate(variants):
+        target = variant["target"]
+        named = request.name or f"{target.get('model') or target.get('name')} on {benchmark['key']}"
+        evaluation = Evaluation(
+            id=new_id(),
+            tenant=tenant,
+            execution_id="",
+            execution_no=0,
+            variant=number,
+            name=named if len(variants) == 1 else f"{named}: {variant['name']}",
+            target_kind=target["kind"],
+            target=target["model"] if target["kind"] == "model" else target["flow"],
+            benchmark_id=benchmark["id"],
+            benchmark_key=benchmark["key"],
+            benchmark_version=benchmark["version"],
+            definition_hash=definition_hash(definition_of(spec, number)),
+            tags=request.tags,
+            spec=spec,
+            status=Status.PENDING,
+            generation=0,
+            created_at=now_ms(),
+            started_at=None,
+            finished_at=None,
+            error=None,
+            metrics=None,
+            primary_mean=None,
+            latency_mean_ms=None,
+        )
+        made.append(evaluation)
+    return made
 
 
 def _check(request: EvaluationRequest) -> None:

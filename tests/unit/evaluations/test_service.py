@@ -185,6 +185,10 @@ async def test_scoring_again_asks_no_model(engine: TestEngine, server: ModelServ
     rows = await rows_of(engine, again)
     assert [row.answer.output for row in rows[:2] if row.answer] == ["one", "one"]
     assert {row.error["code"] for row in rows if row.error} == {"no_answer"}
+    await service.pinner.benchmarks.delete(engine.tenant, "numbers")
+    started = await service.rescore(engine.tenant, evaluation.id, ["exact"])
+    ended = await engine.engine.executions.wait(engine.tenant, started.submitted.execution.id, 60)
+    assert ended.status == "completed", "answers outlive their benchmark"
     await service.delete(engine.tenant, evaluation.id)
     assert (await rows_of(engine, again))[0].answer is not None, "it stands on its own"
 

@@ -60,6 +60,7 @@ class EvaluationHandle(msgspec.Struct, rename="camel"):
     status: str
     links: dict[str, Any]
     queue: dict[str, Any]
+    warnings: list[str]
 
 
 class ScoreSummary(msgspec.Struct, rename="camel"):
@@ -346,6 +347,7 @@ async def _handle(call: Call, started: Started, evaluations: Sequence[Any]) -> E
         status=waiting["status"] if started.submitted.replayed else Status.PENDING.value,
         links=dict(evaluation_links(call, evaluations[0])),
         queue=waiting["queue"],
+        warnings=await call.engine.evaluations.warnings(call.tenant, evaluations),
     )
 
 
