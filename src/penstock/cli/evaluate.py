@@ -17,6 +17,7 @@ from penstock.cli.follow import end_of, show_handle
 from penstock.cli.gating import Demands, check_gate, decide, gate_options, show_checks
 from penstock.cli.output import note, show_json
 from penstock.cli.session import DONE, FAILED, GATE_NOT_MET, PARTIAL, STILL_RUNNING, Session, session_command
+from penstock.client.errors import ConflictError, PenstockError
 
 if TYPE_CHECKING:
     from penstock import AsyncEvaluationHandle
@@ -73,8 +74,8 @@ async def run(session: Session, /, **options: Any) -> int | None:
     if options["in_background"]:
         show_handle(session, handle)
         return None
-    if await _hopeless(session, handle, demands):
-        return FAILED
+    if demands.gate or demands.baseline:
+        await _stop_if_undecidable(session, handle, demands)
     return await attend(session, handle, demands, output=options["output"], timeout=options["wait"])
 
 
@@ -112,15 +113,17 @@ async def finish(session: Session, evaluation: Evaluation, demands: Demands, out
     return PARTIAL if evaluation.failed_rows else DONE
 
 
-async def _hopeless(session: Session, handle: AsyncEvaluationHandle, demands: Demands) -> bool:
-    """Whether the demands can never be decided: then it is stopped before it costs more, and said why."""
-    if not demands.gate and demands.baseline is None:
-        return False
-    if not (why := await why_undecidable(session, await handle.results(), demands)):
-        return False
-    await handle.cancel()
-    note(f"Error: {why} The evaluation {handle.id} was stopped.")
-    return True
+async def _stop_if_undecidable(session: Session, handle: AsyncEvaluationHandle, demands: Demands) -> None:
+    """Stop an evaluation before it costs more when its demands can never be decided. Raises PenstockError, saying why
+    they cannot."""
+    why = await why_undecidable(session, await handle.results(), demands)
+    if why is None:
+        return
+    try:
+        await handle.cancel()
+    except ConflictError:
+        raise PenstockError(why) from None  # It was over already.
+    raise PenstockError(f"{why} The evaluation {handle.id} was stopped.")
 
 
 async def why_undecidable(session: Session, evaluation: Evaluation, demands: Demands) -> str | None:

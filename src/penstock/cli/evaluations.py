@@ -19,7 +19,8 @@ from penstock.cli.follow import show_handle
 from penstock.cli.gating import Demands, check_gate, gate_options
 from penstock.cli.lazy import Entry, LazyGroup
 from penstock.cli.output import note, plain, show_json, show_table
-from penstock.cli.session import FAILED, Session, session_command
+from penstock.cli.session import Session, session_command
+from penstock.client.errors import PenstockError
 from penstock.client.evaluation_objects import Evaluation, EvaluationRow, RowOutcome
 from penstock.client.objects import TERMINAL, Status
 
@@ -149,11 +150,9 @@ async def gate(session: Session, /, evaluation_id: str, **options: Any) -> int:
     demands = Demands.of(options)
     found = await session.client.evaluations.get(evaluation_id)
     if found.status not in TERMINAL:
-        note(f"Error: {evaluation_id} is {found.status}; wait for it: penstock eval watch {evaluation_id}")
-        return FAILED
+        raise PenstockError(f"{evaluation_id} is {found.status}; wait for it: penstock eval watch {evaluation_id}")
     if why := await why_undecidable(session, found, demands):
-        note(f"Error: {why}")
-        return FAILED
+        raise PenstockError(why)
     return await finish(session, found, demands)
 
 
