@@ -58,7 +58,7 @@ class Step(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What a judge said: a score from 0 to 1, whether that passes, and why. `answer` is what it picked from its menu."""
+    """What a judge said: a score from 0 to 1, whether that passes, and why. `answer` is its pick from the menu."""
 
     score: float
     passed: bool
