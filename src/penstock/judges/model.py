@@ -77,3 +77,14 @@ class Unscorable(msgspec.Struct, frozen=True, rename="camel"):
     """The judge gave no verdict that is on its menu, also after it was asked again."""
 
     reason: str
+
+
+def snapshot(judge_id: str, version: JudgeVersion) -> JsonObject:
+    """A version as JSON, with whose it is: what is kept wherever a judge has spoken."""
+    kept: JsonObject = {"id": judge_id, **msgspec.to_builtins(version)}
+    return kept
+
+
+def version_of(kept: JsonObject) -> JudgeVersion:
+    """The version of a snapshot."""
+    return msgspec.convert(kept, JudgeVersion)
