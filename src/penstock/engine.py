@@ -63,11 +63,14 @@ from penstock.storage.model_cache import forget_some as forget_answers
 from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
+from penstock.traces.ingestion import Ingestion
 from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
 from penstock.webhooks.service import Webhooks
 
 FLIGHTS = "flights"
 """The file of the data folder that says which items are under way."""
+WAITING_BODIES = 4
+"""So many of the largest requests with spans may be in memory at once."""
 RESERVED_SHARE = 8
 """One place in so many is kept free for callers who wait."""
 
@@ -95,6 +98,7 @@ class Engine:
     experiments: Experiments = field(init=False)
     leaderboards: Leaderboards = field(init=False)
     comparisons: Comparisons = field(init=False)
+    ingestion: Ingestion = field(init=False)
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
@@ -104,6 +108,7 @@ class Engine:
         self.schedules = Schedules(
             self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
         )
+        self.ingestion = Ingestion(self.store, WAITING_BODIES * self.settings.limits.max_otlp_bytes)
         self.comparisons = Comparisons(self.store, self.evaluations)
         self.experiments = Experiments(self.store, self.evaluations)
         benchmarks = self.evaluations.pinner.benchmarks

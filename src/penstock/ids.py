@@ -37,6 +37,11 @@ def moment_of(some_id: str) -> int:
     return int(some_id[-_DIGITS:], 16) >> _RANDOM_BITS
 
 
+def first_id_at(moment_ms: int) -> str:
+    """The smallest id that can be made in a millisecond."""
+    return f"{max(0, moment_ms) << _RANDOM_BITS:0{_DIGITS}x}"
+
+
 def first_execution_id_at(moment_ms: int) -> str:
     """The smallest execution id that can be made in a millisecond."""
-    return f"{EXECUTION_PREFIX}{max(0, moment_ms) << _RANDOM_BITS:0{_DIGITS}x}"
+    return EXECUTION_PREFIX + first_id_at(moment_ms)

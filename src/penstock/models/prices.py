@@ -6,10 +6,11 @@ The table is 1.6 MB of Python and takes 0.2 s to import, so that happens in a th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from penstock.models.providers.base import Endpoint, Pricing, Tokens
 from penstock.models.usage import nanos_from_usd
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 _FREE = frozenset({"local", "scripted"})
+_MAX_NAME_CHARS = 200
 _MAX_REMEMBERED = 10_000
+
+
+_Key: TypeAlias = tuple[str, str | None, str, Pricing | None]
+_Place: TypeAlias = tuple[str | None, str | None]
+"""Where the table is asked: a provider's id, or the address it is called at; by the model alone with neither."""
 
 
 class Price(Protocol):
@@ -94,20 +101,33 @@ class Prices:
     """Prices by endpoint, remembered for a day (UTC)."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, str, Pricing | None], Price | None] = {}
+        self._known: dict[_Key, Price | None] = {}
         self._day = date.min
 
     async def of(self, endpoint: Endpoint) -> Price | None:
         """The price of a model, None when nobody knows it."""
+        key = (endpoint.provider, endpoint.base_url, endpoint.model, endpoint.pricing)
+        return await self._remembered(key, lambda day: self._find(endpoint, day))
+
+    async def named(self, provider: str | None, model: str) -> Price | None:
+        """The price of a model that somebody else has called, by their name of its provider where the table has it,
+        else by the model's alone. None when nobody knows it, or a name is too long to be one."""
+        if len(model) > _MAX_NAME_CHARS or len(provider or "") > _MAX_NAME_CHARS:
+            return None
+        places: list[_Place] = [(provider, None)] if provider else []
+        places.append((None, None))
+        key = (provider or "", None, model, None)
+        return await self._remembered(key, lambda day: asyncio.to_thread(_table_price, model, places, day))
+
+    async def _remembered(self, key: _Key, find: Callable[[str], Awaitable[Price | None]]) -> Price | None:
         today = datetime.now(UTC).date()
         if today != self._day or len(self._known) > _MAX_REMEMBERED:
             self._known.clear()
             self._day = today
-        key = (endpoint.provider, endpoint.base_url, endpoint.model, endpoint.pricing)
         try:
             return self._known[key]
         except KeyError:
-            price = await self._find(endpoint, today.isoformat())
+            price = await find(today.isoformat())
             self._known[key] = price
             return price
 
@@ -116,7 +136,8 @@ class Prices:
             return _own_price(endpoint.pricing, day)
         if endpoint.provider in _FREE:
             return FreePrice(endpoint.provider, day)
-        return await asyncio.to_thread(_table_price, endpoint, day)
+        # The host that is called tells the provider: the same name has another price, or none, elsewhere.
+        return await asyncio.to_thread(_table_price, endpoint.model, [(None, endpoint.base_url)], day)
 
 
 def _own_price(pricing: Pricing, day: str) -> Price:
@@ -132,20 +153,21 @@ def _own_price(pricing: Pricing, day: str) -> Price:
     )
 
 
-def _table_price(endpoint: Endpoint, day: str) -> Price | None:
-    """The price in the table: the provider is told by the host that is called, since the same model name has another
-    price, or none, elsewhere."""
+def _table_price(name: str, places: Iterable[_Place], day: str) -> Price | None:
+    """The price in the table at the first of these places that has the model."""
     from genai_prices import __version__, data_snapshot
 
-    try:
-        snapshot = data_snapshot.get_snapshot()
-        provider, model = snapshot.find_provider_model(endpoint.model, None, None, endpoint.base_url)
-    except LookupError:
-        return None
-    source = f"genai-prices {__version__}"
-    if isinstance(model.prices, list):
-        return TablePrice(source, day, model, provider)
-    return _flat(model.prices, source, day) or TablePrice(source, day, model, provider)
+    snapshot = data_snapshot.get_snapshot()
+    for provider_id, url in places:
+        try:
+            provider, model = snapshot.find_provider_model(name, None, provider_id, url)
+        except LookupError:
+            continue
+        source = f"genai-prices {__version__}"
+        if isinstance(model.prices, list):
+            return TablePrice(source, day, model, provider)
+        return _flat(model.prices, source, day) or TablePrice(source, day, model, provider)
+    return None
 
 
 def _flat(prices: ModelPrice, source: str, day: str) -> FlatPrice | None:

@@ -19,6 +19,9 @@ SpanStatus = Literal["unset", "ok", "error"]
 MAX_SPANS = 50_000
 """Of one trace; later ones are refused, and said to be."""
 MAX_SPAN_BYTES = 8 * 1024 * 1024
+MAX_ID_LENGTH = 200
+LATEST_NS = 4_000_000_000_000_000_000
+"""In the year 2096. What claims to be later carries no time; whatever is before, also in the future, is kept."""
 
 
 class Span(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -42,12 +45,18 @@ class Span(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     output: Any = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
+    """A part of `input_tokens`, as `cache_write_tokens` are."""
+    cache_write_tokens: int | None = None
     cost_usd: str | None = None
     """As the sender says, a decimal; None where it does not."""
     attributes: dict[str, Any] = {}
+    resource: dict[str, Any] = {}
+    """Who sent it: `service.name` and the like, and the instrumentation as `otel.scope.name`."""
     events: list[dict[str, Any]] = []
     links: list[dict[str, Any]] = []
     original: Any = None
+    """Bytes are a `Span` message of OTLP; else any JSON."""
 
 
 @dataclass(frozen=True, slots=True)
