@@ -64,6 +64,7 @@ from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
 from penstock.traces.ingestion import Ingestion
+from penstock.traces.reading import TraceReader
 from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
 from penstock.webhooks.service import Webhooks
 
@@ -145,6 +146,10 @@ class Engine:
     @property
     def evaluation_estimates(self) -> Estimates:
         return Estimates(self.evaluations.pinner, self.services.models)
+
+    @property
+    def traces(self) -> TraceReader:
+        return TraceReader(self.store)
 
     @property
     def datasets(self) -> Datasets:

@@ -42,7 +42,7 @@ set name = $2, status = $3, started_at = $4, ended_at = $5, duration_ms = $6, st
 where no = $1
 """
 
-_COLUMNS = """
+COLUMNS = """
 no, id, organization_id, project_id, trace_id, source, name, filename, status, started_at, ended_at, duration_ms,
 span_count, error_count, model_calls, input_tokens, output_tokens, cost_nanos, unpriced_calls, input, output, metadata,
 created_at, updated_at
@@ -242,7 +242,7 @@ def sum_up(trace_no: int, rollup: Rollup) -> Transaction[None]:
 def find(tenant: Tenant, id_or_trace_id: str) -> Transaction[Trace | None]:
     """By its own id, else by the sender's; an id wins over another trace whose sender chose it."""
     rows = yield (
-        f"select {_COLUMNS} from traces where project_id = $1 and (id = $2 or trace_id = $2)"
+        f"select {COLUMNS} from traces where project_id = $1 and (id = $2 or trace_id = $2)"
         " order by case when id = $2 then 0 else 1 end limit 1",
         tenant.project_id,
         id_or_trace_id,
