@@ -70,7 +70,7 @@ from penstock.webhooks.service import Webhooks
 
 FLIGHTS = "flights"
 """The file of the data folder that says which items are under way."""
-WAITING_BODIES = 4
+WAITING_BODIES = 2
 """So many of the largest requests with spans may be in memory at once."""
 RESERVED_SHARE = 8
 """One place in so many is kept free for callers who wait."""

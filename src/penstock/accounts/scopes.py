@@ -31,6 +31,8 @@ SCOPES: Mapping[str, str] = {
     "models:write": "Save, change, test and delete models.",
     "project:read": "Read which models and benchmarks belong to the project, and its settings.",
     "project:write": "Choose the models and benchmarks of the project, and change its settings.",
+    "traces:read": "Read traces and their spans.",
+    "traces:write": "Send, upload and delete traces.",
     "webhooks:read": "Read webhook endpoints and deliveries.",
     "webhooks:write": "Add, change and delete webhook endpoints, show and rotate secrets, replay deliveries.",
     "integrations:read": "Read the integrations of the organization.",

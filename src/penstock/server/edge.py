@@ -17,6 +17,8 @@ from penstock.server.problems import REQUEST_ID, internal_error
 from penstock.server.rate_limits import headers_of
 
 BASE_PATH = "/v1"
+_OTLP = "/v1/traces"
+"""Where exporters of OpenTelemetry post, whoever receives; a path of its own here."""
 _CLIENT_GONE = 499
 # A name for the process and a number: cheaper than chance for each, and requests of one process are in order.
 _PROCESS = new_id()[:16]
@@ -30,7 +32,8 @@ class Edge:
     """ASGI middleware around the whole app.
 
     The caller's `X-Request-ID` is kept when it is 1 to 128 letters, digits or `._:-`, else a new one is made; every
-    response carries it. A path under `/v1` is served as the path behind it: `/v1` is the app's root path then.
+    response carries it. A path under `/v1` is served as the path behind it: `/v1` is the app's root path then. Only
+    `POST /v1/traces` is something else than `POST /traces`.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -43,7 +46,7 @@ class Edge:
             return
         request_id = _request_id(scope)
         scope[REQUEST_ID] = request_id
-        if scope["path"].startswith(BASE_PATH + "/"):
+        if scope["path"].startswith(BASE_PATH + "/") and (scope["path"] != _OTLP or scope["method"] != "POST"):
             scope["root_path"] = BASE_PATH
         status = 0
         # What users wrote goes out as JSON, CSV and text; no browser shall guess that it is a page.

@@ -24,6 +24,7 @@ from penstock.server.routes import (
     limits,
     members,
     models,
+    otlp,
     project,
     prompts,
     redaction,
@@ -38,6 +39,7 @@ from penstock.server.routes import (
 # The first match wins and costs least: the calls that are made most come first, and `/flows/executions` must come
 # before `/flows/{flow}`.
 _MODULES = (
+    otlp,
     runs,
     executions,
     schedules,
