@@ -41,6 +41,11 @@ from penstock.flows.prompts import PromptLibrary
 from penstock.flows.service import KIND as FLOW
 from penstock.flows.service import FlowService
 from penstock.flows.services import Services
+from penstock.judges import scorer as judge_scorer
+from penstock.judges.evaluations import TraceEvaluations
+from penstock.judges.evaluations import World as JudgedWorld
+from penstock.judges.model import KIND as TRACE_EVALUATION
+from penstock.judges.service import Judges
 from penstock.models.cache import ModelCache
 from penstock.models.catalog import Catalog
 from penstock.models.gateway import Gateway
@@ -63,6 +68,7 @@ from penstock.storage.model_cache import forget_some as forget_answers
 from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
+from penstock.storage.trace_evaluations import forget_orphans as forget_trace_evaluations
 from penstock.traces.ingestion import Ingestion
 from penstock.traces.reading import TraceReader
 from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
@@ -90,6 +96,8 @@ class Engine:
     library: FlowLibrary
     flows: FlowService
     evaluations: EvaluationService
+    judges: Judges
+    trace_evaluations: TraceEvaluations
     limits: ProjectLimits
     webhooks: Webhooks
     lock: FolderLock | None
@@ -103,7 +111,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
-        expiring = forget_answers, forget_evaluations
+        expiring = forget_answers, forget_evaluations, forget_trace_evaluations
         self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget, expiring)
         self.scheduler = Scheduler(self.store, self.flows, self.executions, wall_ms)
         self.schedules = Schedules(
@@ -240,6 +248,12 @@ class Engine:
         cache = ModelCache(store, limits.model_cache_days)
         evaluations = EvaluationService(World(store, executions, services, flows, pinner, limits, cache))
         jobs[EVALUATION] = evaluations.open_job
+        judges = Judges(store, catalog)
+        pinner.scorers.fills[judge_scorer.KIND] = judge_scorer.fill_with(judges)
+        trace_evaluations = TraceEvaluations(
+            JudgedWorld(store, executions, judges, TraceReader(store), services.models, limits)
+        )
+        jobs[TRACE_EVALUATION] = trace_evaluations.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
         webhooks = Webhooks.wire(store, http, vault, executions, schedule)
         return cls(
@@ -253,6 +267,8 @@ class Engine:
             library=library,
             flows=flows,
             evaluations=evaluations,
+            judges=judges,
+            trace_evaluations=trace_evaluations,
             limits=project_limits,
             webhooks=webhooks,
             lock=lock,

@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import StepError
-from penstock.executions import paths
+from penstock.executions.inputs import stored_inputs
 from penstock.executions.item import ItemRun
-from penstock.executions.model import Execution, ItemStatus, Planned
+from penstock.executions.model import Execution, Planned
 from penstock.flows.graph import Graph
 from penstock.flows.nodes.dataset_source import DatasetSourceSettings, exposed, open_source
 from penstock.flows.services import Services
 from penstock.flows.walk import Walker
-from penstock.storage import items as item_rows
-from penstock.storage.executions import loads
 from penstock.storage.store import Store
 from penstock.types import Json, JsonObject
-
-PAGE = 256
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class FlowJob:
         return len(self.walker.graph.order)
 
     async def plan(self) -> AsyncIterator[list[Planned]]:
-        pages = self._stored_inputs() if self.rows is None else self._dataset_rows(self.rows)
+        pages = stored_inputs(self.store, self.execution) if self.rows is None else self._dataset_rows(self.rows)
         async for page in pages:
             yield page
 
@@ -65,24 +61,6 @@ class FlowJob:
         if not fields:
             return row
         return {name: row[name] for name in fields if row.get(name) is not None}
-
-    async def _stored_inputs(self) -> AsyncIterator[list[Planned]]:
-        at_hand = self.execution.inputs
-        if at_hand is not None:
-            yield [Planned(number, loads(text), stored=True) for number, text in enumerate(at_hand)]
-            return
-        after = -1
-        while True:
-            found = await self.store.read(item_rows.inputs_after(self.execution.no, after, PAGE))
-            if found:
-                yield [
-                    Planned(paths.ordinal_of(row["path"]), loads(row["input"]), stored=True)
-                    for row in found
-                    if row["status"] == ItemStatus.PENDING
-                ]
-            if len(found) < PAGE:
-                return
-            after = paths.ordinal_of(found[-1]["path"])
 
     async def _dataset_rows(self, rows: RowSource) -> AsyncIterator[list[Planned]]:
         source = await open_source(self.services.datasets, self.execution.tenant, rows.settings, rows.version)

@@ -23,7 +23,7 @@ from penstock.executions.item import Attempt, ItemRun, StepPolicy
 from penstock.judges.definition import menu_of
 from penstock.judges.model import JudgeVersion, Step, Unscorable, Verdict
 from penstock.judges.reading import TraceText, cut, readable
-from penstock.judges.tools import SUBMIT, how_to_look, last_turn, outline, turn_schema, use
+from penstock.judges.tools import ARGUMENTS, SUBMIT, how_to_look, last_turn, outline, turn_schema, use
 from penstock.judges.verdicts import Reply, reply_usage, verdict_of
 from penstock.models.gateway import Gateway
 from penstock.models.meter import Meter
@@ -182,8 +182,9 @@ def _turn(value: Any, *, last: bool) -> tuple[str, dict[str, Any], dict[str, Any
     """Which tool is to be used with what, and the verdict where one is submitted."""
     if last:
         return SUBMIT, {}, value
-    tool = value["tool"]
-    return tool, value.get("args") or {}, value.get("verdict") if tool == SUBMIT else None
+    tool, given = value["tool"], value.get("args") or {}
+    args = {name: given[name] for name in ARGUMENTS.get(tool, ()) if given.get(name) is not None}
+    return tool, args, value.get("verdict") if tool == SUBMIT else None
 
 
 def _question(version: JudgeVersion) -> str:

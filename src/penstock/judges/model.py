@@ -7,7 +7,7 @@ keeps a snapshot of the version that said it, so it stays readable when the judg
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -79,6 +79,64 @@ class Unscorable(msgspec.Struct, frozen=True, rename="camel"):
     reason: str
 
 
+KIND = "trace_evaluation"
+"""The kind of executions that judge traces: their items are verdicts."""
+
+VerdictStatus = Literal["pending", "scored", "unscorable", "failed"]
+VerdictOutcome = Literal["pass", "fail", "unscorable", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvaluation:
+    """One judge on one trace. Times in milliseconds since 1970.
+
+    `snapshot` is the judge as it was. `reasoning` is why the score is what it is, or why there is none; `verdict` is
+    read only with one of them. `execution_status` says whether a pending one may still come.
+    """
+
+    id: str
+    tenant: Tenant
+    execution_id: str
+    execution_status: str
+    ordinal: int
+    trace_id: str
+    trace_name: str
+    place: int
+    snapshot: JsonObject
+    status: VerdictStatus
+    score: float | None
+    passed: bool | None
+    reasoning: str | None
+    verdict: Verdict | None
+    created_at: int
+    started_at: int | None
+    judged_at: int | None
+
+    @property
+    def judge(self) -> JudgeVersion:
+        """The version that judges."""
+        return version_of(self.snapshot)
+
+    @property
+    def judge_id(self) -> str:
+        return str(self.snapshot["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvaluationFilter:
+    """Which ones. `judge` is an id, or a name at the time; `judge_version` goes with it. Times in milliseconds since
+    1970, `until` exclusive. `text` is looked for in the reasoning and in the names of traces and judges."""
+
+    judge: str | None = None
+    judge_version: int | None = None
+    trace_id: str | None = None
+    execution_id: str | None = None
+    outcome: VerdictOutcome | None = None
+    since: int | None = None
+    until: int | None = None
+    text: str | None = None
+
+
 def snapshot(judge_id: str, version: JudgeVersion) -> JsonObject:
     """A version as JSON, with whose it is: what is kept wherever a judge has spoken."""
     kept: JsonObject = {"id": judge_id, **msgspec.to_builtins(version)}
@@ -87,4 +145,5 @@ def snapshot(judge_id: str, version: JudgeVersion) -> JsonObject:
 
 def version_of(kept: JsonObject) -> JudgeVersion:
     """The version of a snapshot."""
-    return msgspec.convert(kept, JudgeVersion)
+    values: dict[str, Any] = {name: kept[name] for name in JudgeVersion.__slots__}
+    return JudgeVersion(**values)

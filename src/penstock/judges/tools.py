@@ -14,6 +14,7 @@ from penstock.judges.reading import TraceText
 from penstock.types import JsonObject
 
 SUBMIT = "submit"
+ARGUMENTS = {"list_spans": ("offset",), "read_span": ("span", "offset"), "search": ("query",)}
 LISTED = 100
 """Spans in one page of the outline."""
 MAX_RESULT_CHARS = 8_000
@@ -58,7 +59,7 @@ def turn_schema(menu: Binary | Scale | Labels) -> JsonObject:
     return {
         "type": "object",
         "properties": {
-            "tool": {"type": "string", "enum": ["list_spans", "read_span", "search", SUBMIT]},
+            "tool": {"type": "string", "enum": [*ARGUMENTS, SUBMIT]},
             "args": args,
             "verdict": {"anyOf": [{"type": "null"}, verdict_schema(menu)]},
         },

@@ -12,7 +12,7 @@ from penstock.errors import Conflict
 from penstock.judges.model import Judge, JudgeVersion
 from penstock.storage.executions import dumps, loads
 from penstock.storage.store import Transaction, UniqueViolation
-from penstock.types import JsonObject, Tenant
+from penstock.types import Tenant
 
 _INSERT = """
 insert into judges (id, organization_id, project_id, name, latest_version, created_at, updated_at)
@@ -149,9 +149,8 @@ def _version_row(judge_id: str, added: JudgeVersion) -> tuple[Any, ...]:
 
 
 def _version_of(row: Any) -> JudgeVersion:
-    definition: JsonObject = loads(row["definition"])
-    facts = {"version": row["version"], "created_at": row["created_at"], "created_by": row["created_by"]}
-    return msgspec.convert({**definition, **facts}, JudgeVersion)
+    facts = {name: row[name] for name in ("version", "created_at", "created_by")}
+    return JudgeVersion(**loads(row["definition"]), **facts)
 
 
 def _judge_of(row: Any) -> Judge:

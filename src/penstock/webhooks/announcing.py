@@ -16,7 +16,7 @@ from penstock.storage import deliveries, outbox, webhooks
 from penstock.storage.deliveries import NewDelivery
 from penstock.storage.store import Store, Transaction
 from penstock.types import Tenant
-from penstock.webhooks.payloads import PAUSED, payload_of
+from penstock.webhooks.payloads import PAUSED, message, payload_of
 from penstock.webhooks.urls import host_of
 
 AT_ONCE = 32
@@ -40,6 +40,21 @@ async def announce_waiting(store: Store, executions: ExecutionService) -> bool:
         if failure is not None:
             raise failure
     return len(rows) == AT_ONCE
+
+
+def tell(tenant: Tenant, event: str, execution_id: str | None, data: Any) -> Transaction[None]:
+    """Tell the project's endpoints of something other than an execution's status, in the transaction in which it
+    happens."""
+    now = now_ms()
+    body = message(event, now, data)
+    endpoints = yield from webhooks.enabled_endpoints(tenant.project_id)
+    told = [
+        NewDelivery(new_message_id(), tenant, one["id"], one["url"], host_of(one["url"]), execution_id, event, body)
+        for one in endpoints
+        if event in msgspec.json.decode(one["events"])
+    ]
+    if told:
+        yield deliveries.insert(told, now)
 
 
 async def _announce(store: Store, executions: ExecutionService, row: Any) -> None:

@@ -14,9 +14,13 @@ from penstock.executions.results import results_of
 from penstock.executions.service import ExecutionService
 from penstock.types import Tenant
 
-EVENT_TYPES = tuple(
-    f"execution.{status.value}"
-    for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMEOUT, Status.PAUSED)
+THRESHOLD = "trace_evaluation.threshold"
+EVENT_TYPES = (
+    *(
+        f"execution.{status.value}"
+        for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMEOUT, Status.PAUSED)
+    ),
+    THRESHOLD,
 )
 PAUSED = f"execution.{Status.PAUSED.value}"
 TEST = "webhook.test"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from penstock.accounts.project_settings import ProjectSettings
 from penstock.datasets.model import check_name
@@ -25,11 +25,14 @@ MAX_PINNED = 100
 """In one evaluation."""
 MAX_DEFINITION_BYTES = 256 * 1024
 MAX_DESCRIPTION_CHARS = 2_000
-_MAX_SCORE_NAME_CHARS = 64
+MAX_SCORE_NAME_CHARS = 64
 _RESERVED = frozenset({"types", "test"})
 """Words that stand in the place of a name in addresses."""
 _MODEL = "model"
 _REFERENCE_KEYS = frozenset({SAVED, VERSION, "name"})
+
+Fill: TypeAlias = Callable[[Tenant, dict[str, Any], str], Awaitable[dict[str, Any]]]
+"""Completes a snapshot that stands at a path with what it names, as that is now. Raises `SpecInvalid`."""
 
 
 class ScorerLibrary:
@@ -42,6 +45,8 @@ class ScorerLibrary:
         self._store = store
         self._default_model = default_model
         self._settings = ProjectSettings(store)
+        self.fills: dict[str, Fill] = {}
+        """By type: of scorers that name something beside a model."""
 
     async def pin(self, tenant: Tenant, given: Sequence[Any], path: str = "scorers") -> list[JsonObject]:
         """What an evaluation keeps of its scorers: each with all of its settings and versions, under a name of its own.
@@ -111,7 +116,7 @@ class ScorerLibrary:
             return await self._pinned_saved(tenant, {SAVED: spec}, path)
         if isinstance(spec, Mapping) and SAVED in spec:
             return await self._pinned_saved(tenant, spec, path)
-        return await self._with_judge(tenant, snapshot(spec, path))
+        return await self._filled(tenant, snapshot(spec, path), path)
 
     async def _pinned_saved(self, tenant: Tenant, reference: Mapping[str, Any], path: str) -> JsonObject:
         wanted, version, name = (reference.get(key) for key in (SAVED, VERSION, "name"))
@@ -131,12 +136,16 @@ class ScorerLibrary:
             unknown = error.code == "scorer_unknown"
             message = f"{unknown_type(str(wanted))} Nor is a scorer saved under it." if unknown else error.detail
             raise SpecInvalid([FieldError(path, message)]) from None
-        name = name or saved.definition.get("name") or saved.name[:_MAX_SCORE_NAME_CHARS]
-        pinned = await self._with_judge(tenant, snapshot({**saved.definition, "name": name}, path))
+        name = name or saved.definition.get("name") or saved.name[:MAX_SCORE_NAME_CHARS]
+        pinned = await self._filled(tenant, snapshot({**saved.definition, "name": name}, path), path)
         return {**pinned, SAVED: {"id": saved.id, "name": saved.name, "version": saved.version}}
 
-    async def _with_judge(self, tenant: Tenant, pinned: dict[str, Any]) -> dict[str, Any]:
-        """The snapshot with the project's default judge, where its type takes a model and none was named."""
+    async def _filled(self, tenant: Tenant, pinned: dict[str, Any], path: str) -> dict[str, Any]:
+        """The snapshot with what it names; with the project's default judge, where its type takes a model and none was
+        named."""
+        fill = self.fills.get(pinned["type"])
+        if fill is not None:
+            return await fill(tenant, pinned, path)
         if _MODEL in registry()[pinned["type"]].settings_type.model_fields and _MODEL not in pinned:
             chosen = (await self._settings.of(tenant)).default_judge_model
             pinned[_MODEL] = chosen or self._default_model()
