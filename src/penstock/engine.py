@@ -69,6 +69,8 @@ from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
 from penstock.storage.trace_evaluations import forget_orphans as forget_trace_evaluations
+from penstock.traces.batches import KIND as INGESTION
+from penstock.traces.batches import TraceBatches
 from penstock.traces.ingestion import Ingestion
 from penstock.traces.reading import TraceReader
 from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
@@ -78,6 +80,8 @@ FLIGHTS = "flights"
 """The file of the data folder that says which items are under way."""
 WAITING_BODIES = 2
 """So many of the largest requests with spans may be in memory at once."""
+TRACE_FILES = "trace-batches"
+"""The folder of uploaded files of traces that are being read."""
 RESERVED_SHARE = 8
 """One place in so many is kept free for callers who wait."""
 
@@ -108,6 +112,7 @@ class Engine:
     leaderboards: Leaderboards = field(init=False)
     comparisons: Comparisons = field(init=False)
     ingestion: Ingestion = field(init=False)
+    trace_batches: TraceBatches = field(init=False)
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
@@ -118,6 +123,9 @@ class Engine:
             self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
         )
         self.ingestion = Ingestion(self.store, WAITING_BODIES * self.settings.limits.max_otlp_bytes)
+        self.trace_batches = TraceBatches(
+            self.store, self.executions, self.ingestion, self.settings.limits, self.settings.data_dir / TRACE_FILES
+        )
         self.comparisons = Comparisons(self.store, self.evaluations)
         self.experiments = Experiments(self.store, self.evaluations)
         benchmarks = self.evaluations.pinner.benchmarks
@@ -256,7 +264,7 @@ class Engine:
         jobs[TRACE_EVALUATION] = trace_evaluations.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
         webhooks = Webhooks.wire(store, http, vault, executions, schedule)
-        return cls(
+        engine = cls(
             settings=settings,
             store=store,
             services=services,
@@ -273,6 +281,8 @@ class Engine:
             webhooks=webhooks,
             lock=lock,
         )
+        jobs[INGESTION] = engine.trace_batches.open_job
+        return engine
 
     async def start(self, *, fires_schedules: bool = True) -> None:
         """Begin to run: first what an earlier process left unfinished.
@@ -285,6 +295,7 @@ class Engine:
         if fires_schedules and self.dispatcher.works:
             self.scheduler.start()
         if self.dispatcher.works:
+            await self.trace_batches.sweep()
             self.webhooks.dispatcher.start()
             self.keeper.start()
 
@@ -292,6 +303,7 @@ class Engine:
         """Park what runs, write what is finished, and let go of everything."""
         await self.scheduler.stop()
         await self.keeper.stop()
+        await self.trace_batches.close()
         grace = self.settings.limits.shutdown_grace_seconds
         await asyncio.gather(self.dispatcher.stop(grace), self.webhooks.dispatcher.stop())
         await self.journal.close()

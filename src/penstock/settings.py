@@ -19,6 +19,7 @@ class Limits:
     max_queued_executions: int = 100_000
     max_import_bytes: int = 2 * 1024**3
     max_otlp_bytes: int = 32 * 1024 * 1024
+    max_trace_batch_bytes: int = 1024**3
     max_inline_results_bytes: int = 1024 * 1024
     sync_deadline_seconds: float = 300.0
     async_deadline_seconds: float = 1800.0

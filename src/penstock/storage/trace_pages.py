@@ -194,7 +194,8 @@ def rollup(trace: Trace) -> Transaction[list[Any]]:
             "select kind, model, count(*) as spans, sum(case when status = 'error' then 1 else 0 end) as errors,"
             " sum(coalesce(ended_ns, started_ns) - started_ns) as busy_ns, sum(coalesce(input_tokens, 0)) as"
             " input_tokens, sum(coalesce(output_tokens, 0)) as output_tokens, sum(coalesce(cost_nanos, 0)) as"
-            " cost_nanos, sum(case when cost_nanos is null and kind in ('llm', 'embedding') then 1 else 0 end) as unpriced"
+            " cost_nanos, sum(case when cost_nanos is null and kind in ('llm', 'embedding') then 1 else 0 end)"
+            " as unpriced"
             " from spans where trace_no = (select no from traces where no = $1 and project_id = $2)"
             " group by kind, model order by kind, model",
             trace.no,

@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What the spans of one kind and model amount to. `unpriced`: so many model calls have a price that nobody knows."""
+    """What the spans of one kind and model amount to. `unpriced`: model calls whose price nobody knows."""
 
     kind: SpanKind
     model: str | None

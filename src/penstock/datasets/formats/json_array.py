@@ -23,7 +23,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 def read(path: Path) -> Generator[SourceRow | BadLine, None, None]:
     """The elements of the array. Raises `UnreadableFile` where the text stops being JSON."""
     with path.open("rb") as file:
-        text = _Text(file)
+        text = JsonText(file)
         if text.next_character() != "[":
             text.fail("A JSON data set is an array of objects: it begins with [.")
         text.skip()
@@ -35,7 +35,7 @@ def read(path: Path) -> Generator[SourceRow | BadLine, None, None]:
             text.fail("There is something after the end of the array.")
 
 
-def _elements(text: _Text) -> Generator[SourceRow | BadLine, None, None]:
+def _elements(text: JsonText) -> Generator[SourceRow | BadLine, None, None]:
     while True:
         text.next_character()
         line = text.line
@@ -48,25 +48,38 @@ def _elements(text: _Text) -> Generator[SourceRow | BadLine, None, None]:
             return
 
 
-class _Text:
-    """A window on a file: at most one element and one chunk are held."""
+class JsonText:
+    """A window on a file: at most one element, of so many bytes, and one chunk are held."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, most_bytes: int = MAX_ROW_BYTES) -> None:
         self._file = file
+        self._most_bytes = most_bytes
+        self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._json = json.JSONDecoder(parse_constant=_no_constant)
         self._window = ""
         self._at = 0
         self._counted = 0
         self._line = 1
-        self._ended = False
+        self._begun = self._ended = False
 
     @property
     def line(self) -> int:
         """The line of the current place, from 1."""
-        self._line += self._window.count("\n", self._counted, self._at)
-        self._counted = self._at
+        self._count()
         return self._line
+
+    @property
+    def offset(self) -> int:
+        """The place in the file, in bytes."""
+        self._count()
+        return self._offset
+
+    def _count(self) -> None:
+        passed = self._window[self._counted : self._at]
+        self._line += passed.count("\n")
+        self._offset += len(passed.encode())
+        self._counted = self._at
 
     def fail(self, reason: str) -> NoReturn:
         raise UnreadableFile(self.line, reason)
@@ -92,8 +105,8 @@ class _Text:
             except ValueError as error:
                 # Broken, or only not read to its end yet: more text tells, up to the size of the largest row.
                 held = len(self._window) - self._at
-                if held > MAX_ROW_BYTES:
-                    self.fail(f"The element is broken ({_reason(error)}), or larger than {MAX_ROW_BYTES:,} bytes.")
+                if held > self._most_bytes:
+                    self.fail(f"The element is broken ({_reason(error)}), or larger than {self._most_bytes:,} bytes.")
                 if not self._read_more(max(_CHUNK_BYTES, held)):
                     self._at = error.pos if isinstance(error, json.JSONDecodeError) else self._at
                     self.fail(f"The element is no JSON: {_reason(error)}.")
@@ -111,6 +124,9 @@ class _Text:
             return False
         raw = self._file.read(size)
         self._ended = not raw
+        if not self._begun and raw.startswith(codecs.BOM_UTF8):
+            self._offset = len(codecs.BOM_UTF8)
+        self._begun = True
         before = self.line
         try:
             fresh = self._decoder.decode(raw, final=self._ended)
