@@ -42,6 +42,7 @@ from penstock.flows.service import KIND as FLOW
 from penstock.flows.service import FlowService
 from penstock.flows.services import Services
 from penstock.judges import scorer as judge_scorer
+from penstock.judges.annotations import Annotations
 from penstock.judges.evaluations import TraceEvaluations
 from penstock.judges.evaluations import World as JudgedWorld
 from penstock.judges.model import KIND as TRACE_EVALUATION
@@ -162,6 +163,10 @@ class Engine:
     @property
     def evaluation_estimates(self) -> Estimates:
         return Estimates(self.evaluations.pinner, self.services.models)
+
+    @property
+    def annotations(self) -> Annotations:
+        return Annotations(self.store, self.judges)
 
     @property
     def traces(self) -> TraceReader:
