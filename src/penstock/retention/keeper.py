@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from penstock.clock import now_ms
 from penstock.errors import Unavailable
+from penstock.ids import first_id_at
 from penstock.retention.policy import DAY_MS, RetentionPolicy
 from penstock.storage import retention as sql
+from penstock.storage import traces as trace_rows
 from penstock.storage.store import Store, Transaction
 
 T = TypeVar("T")
@@ -28,6 +30,9 @@ EXECUTIONS_AT_ONCE = 25
 REST_SHARE = 3
 """After each transaction it rests this many times as long as that took."""
 PROJECTS_AT_ONCE = 100
+TRACES_AT_ONCE = 100
+TRACE = "trace"
+"""The kind under which a policy speaks of traces."""
 RECORDS_DAYS = 30
 """Deliveries of webhooks and firings of schedules are kept so long."""
 
@@ -93,11 +98,20 @@ class Keeper:
                 hidden = await self._calmly(sql.disown_expired(project_id, kind, before, EXECUTIONS_AT_ONCE))
                 expired += hidden
                 await self._sweep()
+        await self._expire_traces(project_id, policy.before(TRACE, self._default_days, self._now()))
         return expired
+
+    async def _expire_traces(self, project_id: str, before: int | None) -> None:
+        hidden = 0 if before is None else TRACES_AT_ONCE
+        while before is not None and hidden >= TRACES_AT_ONCE:
+            old = trace_rows.disown_expired(project_id, before, first_id_at(before), TRACES_AT_ONCE)
+            hidden = await self._calmly(old)
 
     async def _sweep(self) -> None:
         while numbers := await self._store.read(sql.disowned(EXECUTIONS_AT_ONCE)):
             await self._calmly(sql.sweep(numbers, ROWS_AT_ONCE))
+        while await self._calmly(trace_rows.sweep(ROWS_AT_ONCE)):
+            pass
 
     async def _forget(self, forget: Forget, before: int) -> None:
         while await self._calmly(forget(before, ROWS_AT_ONCE)):

@@ -108,7 +108,6 @@ def _words(span: Span) -> Iterator[str]:
             yield text[:_MAX_ATTRIBUTE_WORDS]
     yield from words_of(span.input, MAX_WORDS // 2)
     yield from words_of(span.output, MAX_WORDS // 4)
-    short = [
-        value for value in span.attributes.values() if isinstance(value, str) and len(value) <= _MAX_ATTRIBUTE_WORDS
-    ]
-    yield from words_of(short, MAX_WORDS // 4)
+    texts = [value for value in span.attributes.values() if isinstance(value, str)]
+    short = [text for text in texts if len(text) <= _MAX_ATTRIBUTE_WORDS]
+    yield " ".join(short)[: MAX_WORDS // 4]
