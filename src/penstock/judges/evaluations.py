@@ -16,6 +16,7 @@ from penstock.executions.service import ExecutionService
 from penstock.flows.service import small_metadata
 from penstock.ids import new_id
 from penstock.judges.choosing import Chosen, chosen_traces
+from penstock.judges.estimates import TraceEstimates
 from penstock.judges.job import ItemInput, TraceEvaluationJob
 from penstock.judges.model import KIND, TraceEvaluation, TraceEvaluationFilter, version_of
 from penstock.judges.requests import MAX_JUDGES, Threshold, TraceEvaluationRequest
@@ -130,6 +131,13 @@ class TraceEvaluations:
             pinned.append(made)
         _thresholds(pinned, request.thresholds)
         return pinned
+
+    async def estimate(self, tenant: Tenant, request: TraceEvaluationRequest) -> dict[str, Any]:
+        """What a request would take (see `TraceEstimates.estimate`); nothing is started. Raises as `start` does."""
+        world = self._world
+        pinned = await self.pin(tenant, request)
+        estimates = TraceEstimates(world.store, world.traces, world.models)
+        return await estimates.estimate(tenant, request, pinned)
 
     # Looking
 

@@ -19,6 +19,7 @@ from penstock.server.routes import (
     health,
     integrations,
     jobs,
+    judges,
     keys,
     leaderboards,
     limits,
@@ -33,6 +34,7 @@ from penstock.server.routes import (
     schedules,
     scorers,
     secrets,
+    trace_evaluations,
     webhooks,
 )
 
@@ -52,6 +54,8 @@ _MODULES = (
     leaderboards,
     benchmarks,
     scorers,
+    judges,
+    trace_evaluations,
     datasets,
     prompts,
     models,
