@@ -12,6 +12,7 @@ from penstock.client._async.evaluations import AsyncEvaluations
 from penstock.client._async.executions import AsyncExecutions
 from penstock.client._async.experiments import AsyncExperiments
 from penstock.client._async.flows import AsyncFlows
+from penstock.client._async.judges import AsyncJudges
 from penstock.client._async.keys import AsyncKeys, AsyncSecrets
 from penstock.client._async.leaderboards import AsyncLeaderboards
 from penstock.client._async.limits import AsyncLimits
@@ -21,6 +22,7 @@ from penstock.client._async.project import AsyncProject
 from penstock.client._async.prompts import AsyncPrompts
 from penstock.client._async.schedules import AsyncSchedules
 from penstock.client._async.scorers import AsyncScorers
+from penstock.client._async.trace_evaluations import AsyncTraceEvaluations
 from penstock.client._async.transport import AsyncTransport
 from penstock.client._async.webhooks import AsyncWebhooks
 
@@ -62,6 +64,8 @@ class AsyncPenstock:
         self.experiments = AsyncExperiments(self._transport)
         self.leaderboards = AsyncLeaderboards(self._transport)
         self.scorers = AsyncScorers(self._transport)
+        self.judges = AsyncJudges(self._transport)
+        self.trace_evaluations = AsyncTraceEvaluations(self._transport)
         self.benchmarks = AsyncBenchmarks(self._transport)
         self.datasets = AsyncDatasets(self._transport)
         self.prompts = AsyncPrompts(self._transport)

@@ -13,6 +13,7 @@ from penstock.client._sync.evaluations import Evaluations
 from penstock.client._sync.executions import Executions
 from penstock.client._sync.experiments import Experiments
 from penstock.client._sync.flows import Flows
+from penstock.client._sync.judges import Judges
 from penstock.client._sync.keys import Keys, Secrets
 from penstock.client._sync.leaderboards import Leaderboards
 from penstock.client._sync.limits import Limits
@@ -22,6 +23,7 @@ from penstock.client._sync.project import Project
 from penstock.client._sync.prompts import Prompts
 from penstock.client._sync.schedules import Schedules
 from penstock.client._sync.scorers import Scorers
+from penstock.client._sync.trace_evaluations import TraceEvaluations
 from penstock.client._sync.transport import Transport
 from penstock.client._sync.webhooks import Webhooks
 
@@ -63,6 +65,8 @@ class Penstock:
         self.experiments = Experiments(self._transport)
         self.leaderboards = Leaderboards(self._transport)
         self.scorers = Scorers(self._transport)
+        self.judges = Judges(self._transport)
+        self.trace_evaluations = TraceEvaluations(self._transport)
         self.benchmarks = Benchmarks(self._transport)
         self.datasets = Datasets(self._transport)
         self.prompts = Prompts(self._transport)
