@@ -7,6 +7,7 @@ text, in the order of their coming.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,12 +19,14 @@ from penstock.traces.model import SpanStatus, Trace
 from penstock.types import Tenant
 
 TraceSort = Literal["createdAt", "startedAt", "durationMs", "costUsd"]
+Outcome = Literal["pass", "fail"]
 
 LOOK_ROWS = 10_000
 """Rows of traces that one page reads at most."""
 LOOK_MATCHES = 5_000
 """Matches of words that one page follows at most."""
 _AT_ONCE = 250
+_ID = re.compile("[0-9a-f]{24}")
 _KEYS: dict[TraceSort, str] = {
     "createdAt": "id",
     "startedAt": "started_at",
@@ -57,6 +60,7 @@ class TraceFilter:
 
     `started_from` is inclusive, `started_before` is not. `model`: one of its spans used it. `text`: every word of it is
     found among the trace's names, inputs, outputs and short attributes, the last one as the beginning of a word.
+    `judge_id` and `outcome`: some judge, or this one, has said so of it.
     Without `sort` the last to come are first; with a range of time, the last to start.
     """
 
@@ -71,6 +75,8 @@ class TraceFilter:
     max_duration_ms: float | None = None
     min_cost_nanos: int | None = None
     max_cost_nanos: int | None = None
+    judge_id: str | None = None
+    outcome: Outcome | None = None
     also: tuple[Condition, ...] = ()
     sort: TraceSort | None = None
     descending: bool = True
@@ -236,7 +242,20 @@ def _conditions(wanted: TraceFilter) -> list[Condition]:
         ("coalesce(cost_nanos, 0) <= ?", wanted.max_cost_nanos),
         ("exists (select 1 from spans s where s.trace_no = traces.no and s.model = ?)", wanted.model),
     ]
-    return [Condition(sql, (value,)) for sql, value in asked if value is not None] + list(wanted.also)
+    found = [Condition(sql, (value,)) for sql, value in asked if value is not None]
+    return [*found, *_judged(wanted), *wanted.also]
+
+
+def _judged(wanted: TraceFilter) -> list[Condition]:
+    passed = None if wanted.outcome is None else wanted.outcome == "pass"
+    asked = [("j.judge_id = ?", wanted.judge_id), ("j.passed = ?", passed)]
+    given = [(sql, value) for sql, value in asked if value is not None]
+    if not given:
+        return []
+    said = " and ".join(sql for sql, _ in given)
+    of_it = "j.project_id = traces.project_id and j.trace_id = traces.id"
+    sql = f"exists (select 1 from trace_evaluations j where {of_it} and {said})"
+    return [Condition(sql, tuple(value for _, value in given))]
 
 
 def _page_of_words(
@@ -282,7 +301,7 @@ def _cursor(row: Any, key: str) -> str:
 def _place(cursor: str, key: str) -> tuple[float, str]:
     value, _, some_id = cursor.rpartition("~")
     try:
-        if (key == "id") == bool(value):
+        if (key == "id") == bool(value) or not _ID.fullmatch(some_id):
             raise ValueError
         # Whole numbers as such: their 64 bits are more than a float tells apart.
         number = (float(value) if key == "duration_ms" else int(value)) if value else 0

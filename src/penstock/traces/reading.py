@@ -70,15 +70,19 @@ class TraceReader:
         self._store = store
 
     async def get(self, tenant: Tenant, id_or_trace_id: str, *, with_data: bool = False) -> Trace:
-        """One trace, by its own id or its sender's. `data`, if asked for, is the uploaded object as JSON text, in a
-        `msgspec.Raw`, exactly as it was sent."""
+        """One trace, by its own id or its sender's. With its `data`, if asked for, see there."""
         trace = await self._store.read(rows.find(tenant, id_or_trace_id))
         if trace is None:
             raise NotFound("trace_unknown", f"There is no trace {id_or_trace_id!r} in this project.")
-        if with_data and (packed := await self._store.read(rows.data_of(trace))) is not None:
-            text, _ = await asyncio.to_thread(unpack, packed)
-            return replace(trace, data=msgspec.Raw(text))
-        return trace
+        return replace(trace, data=await self.data(trace)) if with_data else trace
+
+    async def data(self, trace: Trace) -> msgspec.Raw | None:
+        """The uploaded object as JSON text, exactly as it was sent; None where none was."""
+        packed = await self._store.read(rows.data_of(trace))
+        if packed is None:
+            return None
+        text, _ = await asyncio.to_thread(unpack, packed)
+        return msgspec.Raw(text)
 
     async def page(
         self, tenant: Tenant, wanted: TraceFilter, cursor: str | None, limit: int

@@ -23,6 +23,8 @@ from penstock.types import Json, JsonObject
 _MARK = b"penstock.type"
 _BATCH_ROWS = 500
 _GROUP_ROWS = 10_000
+_GROUP_CHARS = 32 * 1024 * 1024
+"""Of texts in a row group; large rows would fill the memory otherwise."""
 
 
 def read(path: Path) -> Generator[SourceRow | BadLine, None, None]:
@@ -75,7 +77,7 @@ def _as_json(value: Any) -> Json:
 
 
 class ParquetWriter:
-    """Writes row groups of ten thousand rows."""
+    """Writes row groups of ten thousand rows, or fewer large ones."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         import pyarrow
@@ -98,11 +100,15 @@ class ParquetWriter:
         self._sink = _Drain()
         self._writer = parquet.ParquetWriter(pyarrow.PythonFile(self._sink, mode="w"), self._schema)
         self._waiting: list[dict[str, Json]] = []
+        self._chars = 0
 
     def write(self, rows: Sequence[JsonObject]) -> bytes:
-        self._waiting.extend({column.name: self._value(row, column.name) for column in self._columns} for row in rows)
-        if len(self._waiting) >= _GROUP_ROWS:
-            self._write_group()
+        for row in rows:
+            values = {column.name: self._value(row, column.name) for column in self._columns}
+            self._waiting.append(values)
+            self._chars += sum(len(value) for value in values.values() if isinstance(value, str))
+            if len(self._waiting) >= _GROUP_ROWS or self._chars >= _GROUP_CHARS:
+                self._write_group()
         return self._sink.drain()
 
     def close(self) -> bytes:
@@ -119,7 +125,7 @@ class ParquetWriter:
         import pyarrow
 
         self._writer.write_table(pyarrow.Table.from_pylist(self._waiting, schema=self._schema))
-        self._waiting = []
+        self._waiting, self._chars = [], 0
 
 
 class _Drain:

@@ -35,6 +35,7 @@ from penstock.server.routes import (
     scorers,
     secrets,
     trace_evaluations,
+    traces,
     webhooks,
 )
 
@@ -54,6 +55,7 @@ _MODULES = (
     leaderboards,
     benchmarks,
     scorers,
+    traces,
     judges,
     trace_evaluations,
     datasets,
