@@ -23,6 +23,7 @@ from penstock.client._async.prompts import AsyncPrompts
 from penstock.client._async.schedules import AsyncSchedules
 from penstock.client._async.scorers import AsyncScorers
 from penstock.client._async.trace_evaluations import AsyncTraceEvaluations
+from penstock.client._async.traces import AsyncTraces
 from penstock.client._async.transport import AsyncTransport
 from penstock.client._async.webhooks import AsyncWebhooks
 
@@ -67,6 +68,7 @@ class AsyncPenstock:
         self.judges = AsyncJudges(self._transport)
         self.trace_evaluations = AsyncTraceEvaluations(self._transport)
         self.benchmarks = AsyncBenchmarks(self._transport)
+        self.traces = AsyncTraces(self._transport)
         self.datasets = AsyncDatasets(self._transport)
         self.prompts = AsyncPrompts(self._transport)
         self.schedules = AsyncSchedules(self._transport)

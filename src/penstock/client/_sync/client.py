@@ -24,6 +24,7 @@ from penstock.client._sync.prompts import Prompts
 from penstock.client._sync.schedules import Schedules
 from penstock.client._sync.scorers import Scorers
 from penstock.client._sync.trace_evaluations import TraceEvaluations
+from penstock.client._sync.traces import Traces
 from penstock.client._sync.transport import Transport
 from penstock.client._sync.webhooks import Webhooks
 
@@ -68,6 +69,7 @@ class Penstock:
         self.judges = Judges(self._transport)
         self.trace_evaluations = TraceEvaluations(self._transport)
         self.benchmarks = Benchmarks(self._transport)
+        self.traces = Traces(self._transport)
         self.datasets = Datasets(self._transport)
         self.prompts = Prompts(self._transport)
         self.schedules = Schedules(self._transport)
