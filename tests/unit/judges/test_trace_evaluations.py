@@ -106,7 +106,7 @@ async def test_each_judge_judges_each_trace(engine: TestEngine, server: ModelSer
         await service.get(Tenant("o", "p"), ids[0])
 
 
-BAD = {
+BAD: dict[str, dict[str, Any]] = {
     "prose": {"text": "I think it is fine."},
     "wrong scale": {"json": {"reasoning": "r", "answer": 11}},
     "unknown label": {"json": {"reasoning": "r", "answer": "meh"}},
