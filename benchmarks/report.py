@@ -14,6 +14,7 @@ NAMES = (
     "eval_throughput",
     "memory",
     "eval_memory",
+    "ingest",
     "fan_out",
     "eta_calibration",
     "fairness",
