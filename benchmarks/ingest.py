@@ -2,9 +2,9 @@
 
 Traces of 8 spans of about 0.6 KB each, in requests of 512 spans (what OpenTelemetry's batches are by default) from 4
 senders, and of 8 spans (a trace) from 16 senders, all on kept connections. Beside the senders one reader asks for the
-last trace of every request, of small ones of a hundred, until it is shown with all its spans. Who is told to come again later does so. CPU is that
-of the server until the last span can be read. Then the server is killed with -9 right after the last of several
-requests was acknowledged, and started again; and requests are sent twice. Phoenix does the same.
+last trace of every request, of small ones of a hundred, until it is shown with all its spans. Who is told to come again
+later does so. CPU is that of the server until the last span can be read. Then the server is killed with -9 right after
+the last of several requests was acknowledged, and started again; and requests are sent twice. Phoenix does the same.
 """
 
 from __future__ import annotations

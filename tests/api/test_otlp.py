@@ -136,6 +136,12 @@ def test_both_encodings_are_answered_in_their_own(api: Api) -> None:
     assert not ExportTraceServiceResponse.FromString(in_protobuf.content).HasField("partial_success")
 
 
+def test_a_body_may_come_in_chunks(api: Api) -> None:
+    body = spans_protobuf(100)
+    answer = api.post(PATH, data=iter([body[:50], body[50:]]), headers={"Content-Type": PROTOBUF})
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_refused_spans_are_counted_and_named(api: Api) -> None:
     trace = uuid.uuid4().hex
     assert api.post(PATH, json=spans_json("first", trace=trace)).json() == {}
@@ -159,6 +165,20 @@ def test_refused_spans_are_counted_and_named(api: Api) -> None:
         (spans_protobuf(), {"Content-Encoding": "br"}, 415, "gzip"),
         (b"a", {"Content-Type": "text/plain"}, 415, "application/x-protobuf"),
         (spans_protobuf(), {"Authorization": "Bearer nobody"}, 401, "key"),
+    ],
+    # Of their own: bodies have random ids in them, and workers must agree on what there is to run.
+    ids=[
+        "no protobuf",
+        "JSON that says it is protobuf",
+        "truncated",
+        "half JSON",
+        "no gzip",
+        "half a gzip stream",
+        "more behind gzip",
+        "a bomb",
+        "another compression",
+        "another type",
+        "an unknown key",
     ],
 )
 def test_what_cannot_be_read_is_refused_as_a_status(

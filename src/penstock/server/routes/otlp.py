@@ -17,11 +17,12 @@ from penstock.server.auth import Call, needs
 from penstock.server.bodies import JSON, expect_type, media_type, read_bytes
 from penstock.server.describe import BINARY, content, header
 from penstock.server.problems import REQUEST_ID, problem_response
-from penstock.traces.ingestion import OTLP, Ingestion
+from penstock.traces.ingestion import OTLP
 from penstock.traces.otlp import NotReadable, ReceivedRequest, accepted, read_json, read_protobuf, refused
 
 PROTOBUF = "application/x-protobuf"
 _IN_THREAD_FROM_BYTES = 32 * 1024
+_USUAL_BYTES = 512 * 1024
 _CODES = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 """google.rpc.Code by HTTP status."""
 _UNKNOWN = 2
@@ -93,18 +94,14 @@ async def send_spans(call: Writer) -> Response:
     as_json = expect_type(call.request, (JSON, PROTOBUF)) == JSON
     zipped = _zipped(call.request)
     limit = call.running.settings.limits.max_otlp_bytes
-    ingestion = call.engine.ingestion
-    with ingestion.waiting(_announced(call.request, limit)):
+    ingestion, announced = call.engine.ingestion, _announced(call.request, limit)
+    with ingestion.waiting(announced):
         body = await read_bytes(call.request, limit)
         if zipped:
             body = await asyncio.to_thread(_unzipped, body, limit)
-        return await _take_in(call, ingestion, body, as_json=as_json, zipped=zipped)
-
-
-async def _take_in(call: Call, ingestion: Ingestion, body: bytes, *, as_json: bool, zipped: bool) -> Response:
-    with ingestion.waiting(len(body) if zipped else 0):
-        request = await _read(body, as_json=as_json)
-        taken = await ingestion.accept(call.tenant, request.spans, source=OTLP)
+        with ingestion.waiting(max(0, len(body) - announced)):
+            request = await _read(body, as_json=as_json)
+            taken = await ingestion.accept(call.tenant, request.spans, source=OTLP)
     reasons = [*request.refused, *(f"span {request.spans[at].span.span_id}: {why}" for at, why in taken.rejected)]
     return Response(accepted(reasons, as_json=as_json), media_type=JSON if as_json else PROTOBUF)
 
@@ -141,8 +138,9 @@ def _unzipped(body: bytes, limit: int) -> bytes:
 
 
 def _announced(request: Request, limit: int) -> int:
+    """What the request says its size is. One that comes in chunks says nothing; most are small."""
     length = request.headers.get("content-length", "")
-    return min(int(length), limit) if length.isdecimal() and len(length) < 20 else limit
+    return min(int(length), limit) if length.isdecimal() and len(length) < 20 else min(_USUAL_BYTES, limit)
 
 
 def _refusal(request: Request, problem: Problem) -> Response:
