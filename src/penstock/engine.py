@@ -18,7 +18,7 @@ from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.project_sets import ProjectSets
 from penstock.accounts.project_settings import ProjectSettings
 from penstock.accounts.secrets import SecretVault, load_master_key
-from penstock.clock import wall_ms
+from penstock.clock import now_ms, wall_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.evaluations.benchmarks.service import BenchmarkService
@@ -47,6 +47,7 @@ from penstock.judges.evaluations import TraceEvaluations
 from penstock.judges.evaluations import World as JudgedWorld
 from penstock.judges.model import KIND as TRACE_EVALUATION
 from penstock.judges.service import Judges
+from penstock.judges.watching import NewTraces
 from penstock.models.cache import ModelCache
 from penstock.models.catalog import Catalog
 from penstock.models.gateway import Gateway
@@ -61,6 +62,7 @@ from penstock.retention.policy import RetentionSettings
 from penstock.sandbox.runner import Sandbox
 from penstock.schedules.scheduler import Scheduler
 from penstock.schedules.service import Schedules
+from penstock.schedules.work import Work
 from penstock.settings import Settings
 from penstock.storage.deliveries import delete_some as forget_deliveries
 from penstock.storage.evaluations import forget_orphans as forget_evaluations
@@ -119,9 +121,10 @@ class Engine:
         forget = forget_deliveries, forget_firings
         expiring = forget_answers, forget_evaluations, forget_trace_evaluations
         self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget, expiring)
-        self.scheduler = Scheduler(self.store, self.flows, self.executions, wall_ms)
+        work = Work(self.flows, NewTraces(self.store, self.traces, self.trace_evaluations, now_ms))
+        self.scheduler = Scheduler(self.store, work, self.executions, wall_ms)
         self.schedules = Schedules(
-            self.store, self.library, self.flows, self.executions, now=wall_ms, changed=self.scheduler.look_soon
+            self.store, self.library, work, self.executions, now=wall_ms, changed=self.scheduler.look_soon
         )
         self.ingestion = Ingestion(self.store, WAITING_BODIES * self.settings.limits.max_otlp_bytes)
         self.trace_batches = TraceBatches(

@@ -21,9 +21,9 @@ from pydantic import ValidationError
 from penstock.errors import LimitReached, Problem, StepError, Unavailable
 from penstock.executions.service import ExecutionService
 from penstock.failpoints import reached
-from penstock.flows.requests import RunWork
-from penstock.flows.service import FlowService
+from penstock.judges.watching import NothingNew
 from penstock.schedules.catching_up import Claim, claim_of
+from penstock.schedules.work import Work, with_firing
 from penstock.storage import firings as firing_rows
 from penstock.storage import schedules as schedule_rows
 from penstock.storage.firings import AlreadyDecided, FiringRecord, Overlapping
@@ -49,9 +49,9 @@ _SIDE_BY_SIDE = 16
 class Scheduler:
     """Fires the schedules of every project. `now` gives milliseconds since 1970."""
 
-    def __init__(self, store: Store, flows: FlowService, executions: ExecutionService, now: Callable[[], int]) -> None:
+    def __init__(self, store: Store, work: Work, executions: ExecutionService, now: Callable[[], int]) -> None:
         self._store = store
-        self._flows = flows
+        self._work = work
         self._executions = executions
         self._now = now
         self._changed = asyncio.Event()
@@ -176,6 +176,9 @@ class Scheduler:
             await self._put_off(schedule, firing, error)
         except Unavailable:
             raise
+        except NothingNew as nothing:
+            reason: JsonObject = {"code": nothing.code, "message": nothing.detail}
+            await self._store.write(firing_rows.decide(firing, "skipped", reason, self._now()))
         except Problem as error:
             await self._failed(firing, error.code, error.detail)
         except StepError as error:
@@ -189,11 +192,11 @@ class Scheduler:
 
     async def _submit(self, schedule: ScheduleRecord, firing: FiringRecord) -> None:
         def alongside(execution_id: str) -> Transaction[None]:
-            yield from firing_rows.start(schedule, firing, execution_id, self._now())
+            start = firing_rows.start(schedule, firing, execution_id, self._now())
+            yield from with_firing(submission, start, execution_id)
             reached("schedule.in_transaction")
 
-        request = replace(RunWork.model_validate(schedule.run).request(), created_by=schedule.created_by)
-        submission = await self._flows.submission(schedule.tenant, schedule.flow_id, request)
+        submission = await self._work.submission(schedule, schedule.created_by)
         await self._executions.submit(replace(submission, alongside=alongside))
         reached("schedule.started")
 

@@ -11,10 +11,9 @@ from penstock.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 from penstock.executions.model import Submitted
 from penstock.executions.service import ExecutionService
 from penstock.flows.library import FlowLibrary
-from penstock.flows.requests import RunWork
-from penstock.flows.service import FlowService
 from penstock.ids import new_id
 from penstock.schedules.cron import timetable
+from penstock.schedules.work import JUDGING, Work, judging_of, with_firing
 from penstock.storage import firings as firing_rows
 from penstock.storage import schedules as rows
 from penstock.storage.executions import dumps
@@ -34,11 +33,13 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class ScheduleChange:
-    """What a schedule is to be; None leaves a part as it is. A new one needs `name`, `flow` and `cron`."""
+    """What a schedule is to be; None leaves a part as it is. A new one needs `name`, `cron`, and `flow` or `judging`:
+    which judges are to judge new traces, and how."""
 
     name: str | None = None
     flow: str | None = None
     run: JsonObject | None = None
+    judging: JsonObject | None = None
     cron: str | None = None
     timezone: str | None = None
     overlap: Overlap | None = None
@@ -57,7 +58,7 @@ class Schedules:
         self,
         store: Store,
         library: FlowLibrary,
-        flows: FlowService,
+        work: Work,
         executions: ExecutionService,
         *,
         now: Callable[[], int],
@@ -65,7 +66,7 @@ class Schedules:
     ) -> None:
         self._store = store
         self._library = library
-        self._flows = flows
+        self._work = work
         self._executions = executions
         self._now = now
         self._changed = changed
@@ -115,7 +116,8 @@ class Schedules:
 
     async def _changed_to(self, current: ScheduleRecord, wanted: ScheduleChange) -> ScheduleRecord:
         flow_id, flow_name = current.flow_id, current.flow_name
-        if wanted.flow is not None or not flow_id:
+        run = _run_of(current, wanted)
+        if wanted.flow is not None or (not flow_id and judging_of(run) is None):
             found = await self._library.get(current.tenant, wanted.flow or "")
             flow_id, flow_name = found.id, found.name
         changed = replace(
@@ -123,18 +125,17 @@ class Schedules:
             name=current.name if wanted.name is None else _checked_name(wanted.name),
             flow_id=flow_id,
             flow_name=flow_name,
-            run=current.run if wanted.run is None else wanted.run,
+            run=run,
             cron=wanted.cron or current.cron,
             timezone=wanted.timezone or current.timezone,
             overlap=wanted.overlap or current.overlap,
             missed=wanted.missed or current.missed,
             catch_up_seconds=current.catch_up_seconds if wanted.catch_up_seconds is None else wanted.catch_up_seconds,
         )
-        if wanted.run is not None or wanted.flow is not None:
+        if wanted.run is not None or wanted.flow is not None or wanted.judging is not None:
             _check_size(changed.run)
-            # What the flow would refuse at three in the morning is refused now.
-            request = RunWork.model_validate(changed.run).request()
-            await self._flows.submission(changed.tenant, changed.flow_id, request)
+            # What would be refused at three in the morning is refused now.
+            await self._work.check(changed)
         return await self._rescheduled(current, changed, wanted)
 
     async def _rescheduled(
@@ -176,20 +177,16 @@ class Schedules:
     ) -> Submitted:
         """Start what a schedule runs now, whatever its overlap policy says, also while it is disabled.
 
-        The same idempotency key and hash are the same execution. Raises what `FlowService.start` does.
+        The same idempotency key and hash are the same execution. Raises what `Work.submission` does.
         """
 
         def alongside(execution_id: str) -> Transaction[None]:
-            return firing_rows.insert_started(schedule, execution_id, self._now())
+            started = firing_rows.insert_started(schedule, execution_id, self._now())
+            return with_firing(submission, started, execution_id)
 
-        request = replace(
-            RunWork.model_validate(schedule.run).request(),
-            created_by=asked_by,
-            idempotency_key=key,
-            request_hash=request_hash,
-        )
-        submission = await self._flows.submission(schedule.tenant, schedule.flow_id, request)
-        return await self._executions.submit(replace(submission, alongside=alongside))
+        submission = await self._work.submission(schedule, asked_by)
+        keyed = replace(submission, alongside=alongside, idempotency_key=key, request_hash=request_hash)
+        return await self._executions.submit(keyed)
 
     async def preview(self, cron: str, timezone: str, count: int) -> list[tuple[int, str]]:
         """The next due times of an expression: each in milliseconds since 1970, and as the zone's clock shows it.
@@ -209,6 +206,20 @@ def _next_due(cron: str, timezone: str, after: int) -> int:
     if following is None:
         raise Invalid("cron_invalid", f"{cron!r} does not come within fifty years.", errors=(FieldError("cron", cron),))
     return following
+
+
+def _run_of(current: ScheduleRecord, wanted: ScheduleChange) -> JsonObject:
+    """What it is to run. Raises `Invalid` for a flow and judges at once: a schedule stays what it was made as."""
+    judges = judging_of(current.run) is not None or (wanted.judging is not None and not current.flow_id)
+    if judges and (wanted.flow is not None or wanted.run is not None):
+        detail = "A schedule runs either a flow or judges; make another one."
+        raise Invalid("schedule_invalid", detail, errors=(FieldError("judging", detail),))
+    if wanted.judging is not None:
+        if not judges:
+            detail = "This schedule runs a flow; make another one that runs judges."
+            raise Invalid("schedule_invalid", detail, errors=(FieldError("judging", detail),))
+        return {JUDGING: wanted.judging}
+    return current.run if wanted.run is None else wanted.run
 
 
 def _check_size(run: JsonObject) -> None:

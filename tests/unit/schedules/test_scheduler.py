@@ -17,9 +17,11 @@ from penstock.accounts.keys import Accounts
 from penstock.engine import Engine
 from penstock.errors import Conflict, Invalid, NotFound, TooLarge
 from penstock.executions.model import ExecutionFilter
+from penstock.judges.watching import NewTraces
 from penstock.schedules.catching_up import Claim, claim_of
 from penstock.schedules.scheduler import MAX_QUEUED, Scheduler
 from penstock.schedules.service import ScheduleChange, Schedules
+from penstock.schedules.work import Work
 from penstock.settings import Limits, Settings
 from penstock.storage.firings import FiringRecord
 from penstock.storage.schedules import ScheduleRecord
@@ -44,9 +46,10 @@ class Bench:
         self.engine = engine
         self.tenant = tenant
         self.now = NOON - 10_000
+        self.work = Work(engine.flows, NewTraces(engine.store, engine.traces, engine.trace_evaluations, self.clock))
         self.scheduler = self.another()
         self.schedules = Schedules(
-            engine.store, engine.library, engine.flows, engine.executions, now=self.clock, changed=lambda: None
+            engine.store, engine.library, self.work, engine.executions, now=self.clock, changed=lambda: None
         )
 
     def clock(self) -> int:
@@ -54,7 +57,7 @@ class Bench:
 
     def another(self) -> Scheduler:
         """A second loop on the same store, as a second process has it."""
-        return Scheduler(self.engine.store, self.engine.flows, self.engine.executions, self.clock)
+        return Scheduler(self.engine.store, self.work, self.engine.executions, self.clock)
 
     async def add(self, name: str = "nightly", **wanted: Any) -> ScheduleRecord:
         given = {"cron": "* * * * *", "flow": "report", "run": {"inputs": [{"day": "Monday"}]}, **wanted}

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from penstock.clock import iso
 from penstock.executions.model import Status
+from penstock.judges.bodies import TraceEvaluationWork, moment
 from penstock.judges.evaluations import Started
 from penstock.judges.model import TraceEvaluation, TraceEvaluationFilter, Verdict, VerdictOutcome
 from penstock.server.answers import answer, maybe_iso, page
@@ -18,7 +19,6 @@ from penstock.server.auth import Call, needs
 from penstock.server.describe import OBJECT, Cursor, Limit, content, doc, page_of, path_id, ref
 from penstock.server.execution_answers import handle, links
 from penstock.server.idempotency import KEY, idempotency
-from penstock.server.trace_evaluation_requests import TraceEvaluationWork, moment
 from penstock.server.waiting import ServerStopping, wait_for_end
 from penstock.server.webhook_urls import WEBHOOK, given_header, webhook_url
 

@@ -1,10 +1,11 @@
-"""Requests for trace evaluations as they come over HTTP, parsed once into what the service takes."""
+"""What is asked for as JSON, by a call or by a schedule, parsed once into what the service takes."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from penstock.clock import parse_iso
 from penstock.errors import FieldError, Invalid
@@ -19,11 +20,16 @@ from penstock.judges.requests import (
     Threshold,
     TraceEvaluationRequest,
 )
-from penstock.server.evaluation_requests import Body
 from penstock.storage.trace_pages import TraceFilter
 from penstock.traces.model import SpanStatus
 
 _Id = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class Body(BaseModel):
+    """camelCase, no unknown members."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class JudgeRefBody(Body):
@@ -88,12 +94,12 @@ class JudgingBody(Body):
     def request(self, traces: tuple[str, ...] = ()) -> TraceEvaluationRequest:
         """The request to the service."""
         policy = self.on_item_error
-        sample = self.sample or SamplingBody()
+        sample = self.sample
         return TraceEvaluationRequest(
             judges=tuple(JudgeRef(one) if isinstance(one, str) else JudgeRef(**dict(one)) for one in self.judges),
             traces=traces,
             filter=None if self.filter is None else self.filter.wanted(),
-            sampling=Sampling(sample.count, sample.rate, sample.seed),
+            sampling=Sampling() if sample is None else Sampling(sample.count, sample.rate, sample.seed),
             thresholds=tuple(Threshold(one.pass_rate, one.judge) for one in self.thresholds),
             concurrency=self.concurrency,
             deadline_seconds=self.deadline_seconds,
