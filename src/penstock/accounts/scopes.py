@@ -34,6 +34,8 @@ SCOPES: Mapping[str, str] = {
     "models:write": "Save, change, test and delete models.",
     "project:read": "Read which models and benchmarks belong to the project, and its settings.",
     "project:write": "Choose the models and benchmarks of the project, and change its settings.",
+    "annotations:read": "Read what people say of traces, and how far judges agree with it.",
+    "annotations:write": "Label traces; import, change and delete labels.",
     "traces:read": "Read traces and their spans.",
     "traces:write": "Send, upload and delete traces.",
     "webhooks:read": "Read webhook endpoints and deliveries.",

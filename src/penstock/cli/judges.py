@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from penstock.cli.annotations import agreement
 from penstock.cli.arguments import NameType, budget_of, budget_options
 from penstock.cli.connect import Place
 from penstock.cli.follow import end_of, exit_code, show_handle
@@ -23,6 +24,9 @@ _COLUMNS = {"name": "name", "version": "version", "model": "model", "runs": "run
 @click.group()
 def judges() -> None:
     """Let models judge traces and answers: make, change and run judges."""
+
+
+judges.add_command(agreement)
 
 
 @judges.command("list")

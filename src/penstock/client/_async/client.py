@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
+from penstock.client._async.annotations import AsyncAnnotations
 from penstock.client._async.benchmarks import AsyncBenchmarks
 from penstock.client._async.comparisons import AsyncComparisons
 from penstock.client._async.datasets import AsyncDatasets
@@ -66,6 +67,7 @@ class AsyncPenstock:
         self.leaderboards = AsyncLeaderboards(self._transport)
         self.scorers = AsyncScorers(self._transport)
         self.judges = AsyncJudges(self._transport)
+        self.annotations = AsyncAnnotations(self._transport)
         self.trace_evaluations = AsyncTraceEvaluations(self._transport)
         self.benchmarks = AsyncBenchmarks(self._transport)
         self.traces = AsyncTraces(self._transport)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from penstock.client import calls
+from penstock.client._sync.annotations import Annotations
 from penstock.client._sync.benchmarks import Benchmarks
 from penstock.client._sync.comparisons import Comparisons
 from penstock.client._sync.datasets import Datasets
@@ -67,6 +68,7 @@ class Penstock:
         self.leaderboards = Leaderboards(self._transport)
         self.scorers = Scorers(self._transport)
         self.judges = Judges(self._transport)
+        self.annotations = Annotations(self._transport)
         self.trace_evaluations = TraceEvaluations(self._transport)
         self.benchmarks = Benchmarks(self._transport)
         self.traces = Traces(self._transport)
