@@ -73,6 +73,28 @@ async def add(session: Session, /, name: str, flow: str, cron: str, **options: A
 
 
 @schedules.command()
+@click.argument("name", type=NameType())
+@click.argument("cron", type=NameType())
+@click.argument("judges", metavar="JUDGE", nargs=-1, required=True, type=NameType())
+@click.option("--timezone", metavar="ZONE", help="An IANA name such as Europe/Berlin; UTC by default.")
+@click.option("--rate", type=click.FloatRange(0, 1, min_open=True), help="So large a share of the new traces.")
+@click.option("--filter", "content", type=InputFileType(), help="JSON or YAML that says which traces.")
+@click.option("--pass-rate", type=click.FloatRange(0, 1), help="Tell webhooks when a smaller share passes.")
+@session_command()
+async def judge(session: Session, /, name: str, cron: str, judges: tuple[str, ...], **options: Any) -> None:
+    """Have judges judge new traces whenever CRON is due."""
+    least, rate = options["pass_rate"], options["rate"]
+    wanted = {
+        "filter": options["content"],
+        "sample": None if rate is None else {"rate": rate},
+        "thresholds": None if least is None else [{"passRate": least}],
+    }
+    judging = {key: value for key, value in wanted.items() if value is not None}
+    zone = ScheduleOptions(timezone=options["timezone"])
+    _show(session, await session.client.schedules.judge(name, judges, cron, judging=judging, options=zone))
+
+
+@schedules.command()
 @_name
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="So many firings.")
 @session_command()
@@ -126,7 +148,7 @@ def _show(session: Session, schedule: Schedule) -> None:
         return
     facts = {
         "schedule": f"{schedule.name} ({schedule.id})",
-        "flow": schedule.flow or f"{schedule.flow_id}, which is gone",
+        **_what(schedule),
         "due": f"{schedule.cron} {schedule.timezone}",
         "next": schedule.next_at if schedule.enabled else "paused",
         "overlap": schedule.overlap,
@@ -134,6 +156,12 @@ def _show(session: Session, schedule: Schedule) -> None:
     }
     for name, value in facts.items():
         click.echo(f"{name:10}{plain(value)}")
+
+
+def _what(schedule: Schedule) -> dict[str, object]:
+    if schedule.judging is not None:
+        return {"judges": schedule.judging.get("judges")}
+    return {"flow": schedule.flow or f"{schedule.flow_id}, which is gone"}
 
 
 def _line(firing: Firing) -> str:

@@ -286,7 +286,8 @@ class Prompt(Record, frozen=True, kw_only=True):
 
 
 class Schedule(Record, frozen=True, kw_only=True):
-    """A flow that is started by the clock. `next_at` is None while it is disabled, `flow` when the flow is gone."""
+    """What is started by the clock: a flow, or judges of new traces (`judging`). `next_at` is None while it is
+    disabled, `flow` when the flow is gone."""
 
     id: str
     name: str
@@ -294,6 +295,7 @@ class Schedule(Record, frozen=True, kw_only=True):
     cron: str
     flow: str | None = None
     run: dict[str, Any] = {}
+    judging: dict[str, Any] | None = None
     timezone: str = "UTC"
     overlap: str = "skip"
     missed: str = "once"

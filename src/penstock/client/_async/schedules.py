@@ -40,6 +40,24 @@ class AsyncSchedules:
         body = {"name": name, "flow": flow, "cron": cron, "run": work, **(options or ScheduleOptions()).body()}
         return await self._transport.fetch(calls.post("/schedules", body), Schedule)
 
+    async def judge(
+        self,
+        name: str,
+        judges: Sequence[str],
+        cron: str,
+        *,
+        judging: Mapping[str, Any] | None = None,
+        options: ScheduleOptions | None = None,
+    ) -> Schedule:
+        """Have judges (ids or names) judge, whenever `cron` is due, the traces that have come since the last time.
+
+        `judging` may say `filter`, `sample` (`{"rate": 0.1}`), `thresholds`, `budget` and `concurrency`, as for
+        `trace_evaluations.create`.
+        """
+        work = {"judges": [*judges], **(judging or {})}
+        body = {"name": name, "cron": cron, "judging": work, **(options or ScheduleOptions()).body()}
+        return await self._transport.fetch(calls.post("/schedules", body), Schedule)
+
     async def get(self, schedule: str) -> Schedule:
         """One schedule. Raises NotFoundError."""
         return await self._transport.fetch(calls.get(_path(schedule)), Schedule)

@@ -1,4 +1,4 @@
-"""`/schedules`: flows that are started by the clock."""
+"""`/schedules`: flows, and judges of new traces, that are started by the clock."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from starlette.responses import Response
 from penstock.clock import iso, parse_iso
 from penstock.errors import FieldError, Invalid
 from penstock.flows.requests import RunWork
+from penstock.judges.bodies import JudgingBody
 from penstock.schedules.cron import MAX_CRON_LENGTH
 from penstock.schedules.service import MAX_CATCH_UP_SECONDS, MAX_NAME_LENGTH, ScheduleChange
+from penstock.schedules.work import judging_of
 from penstock.server.answers import answer, maybe_iso, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.describe import Cursor, Limit, doc, page_of, path_id, ref
@@ -30,6 +32,7 @@ Writes = Annotated[Call, needs("schedules:write")]
 Name = Annotated[str, path_id("schedule")]
 
 RUNS = "executions:run"
+JUDGES = "judges:run"
 """Whoever decides what a schedule runs must be allowed to run it."""
 
 
@@ -43,6 +46,9 @@ class SchedulePatch(_Body):
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH)
     flow: str | None = Field(None, min_length=1, max_length=300, description="Id or name.")
     run: RunWork | None = Field(None, description="What to run, as `POST /flows/{flow}/executions` takes it.")
+    judging: JudgingBody | None = Field(
+        None, description="In the place of a flow: who is to judge the traces that have come since the last time."
+    )
     cron: str | None = Field(
         None, min_length=1, max_length=MAX_CRON_LENGTH, description="Five fields, six with seconds first, or `@daily`."
     )
@@ -60,10 +66,9 @@ class SchedulePatch(_Body):
 
 
 class ScheduleBody(SchedulePatch):
-    """A new schedule."""
+    """A new schedule, of a `flow` or of judges (`judging`)."""
 
     name: str = Field(min_length=1, max_length=MAX_NAME_LENGTH)
-    flow: str = Field(min_length=1, max_length=300, description="Id or name.")
     cron: str = Field(
         min_length=1, max_length=MAX_CRON_LENGTH, description="Five fields, six with seconds first, or `@daily`."
     )
@@ -78,13 +83,15 @@ class PreviewBody(_Body):
 
 
 class Schedule(msgspec.Struct, rename="camel"):
-    """A schedule. `nextAt` is null while it is disabled, `flow` when the flow is gone."""
+    """A schedule. `nextAt` is null while it is disabled, `flow` when the flow is gone. One of judges has `judging`, and
+    no flow."""
 
     id: str
     name: str
     flow_id: str
     flow: str | None
     run: dict[str, Any]
+    judging: dict[str, Any] | None
     cron: str
     timezone: str
     overlap: Overlap
@@ -140,7 +147,11 @@ SCHEMAS = (ScheduleBody, SchedulePatch, PreviewBody, Schedule, Firing, FiringRea
 async def create_schedule(call: Writes) -> Response:
     """Its first due time is the next one from now. What it runs is checked as if it ran now."""
     call.principal.require(RUNS)
-    wanted = await _change(call, await call.body(ScheduleBody))
+    body = await call.body(ScheduleBody)
+    if (body.flow is None) == (body.judging is None):
+        detail = "Give exactly one of flow and judging."
+        raise Invalid("body_invalid", detail, errors=(FieldError("flow", detail),))
+    wanted = await _change(call, body)
     schedule = await call.engine.schedules.create(call.tenant, wanted, call.principal.key_id)
     return answer(_shown(schedule), 201, {"Location": call.path(f"/schedules/{schedule.id}")})
 
@@ -195,7 +206,7 @@ async def delete_schedule(call: Writes, schedule: Name) -> Response:
         "Run a schedule now",
         status=202,
         returns=ref(Handle),
-        problems=(400, 404, 422, 429),
+        problems=(400, 404, 409, 422, 429),
         extra={"parameters": [KEY]},
     ),
 )
@@ -229,10 +240,15 @@ async def _change(call: Call, body: SchedulePatch) -> ScheduleChange:
     if body.run is not None and body.run.webhook is not None:
         await call.engine.webhooks.check_url(body.run.webhook, "run.webhook")
     run: Any = None if body.run is None else body.run.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    judging: Any = None
+    if body.judging is not None:
+        call.principal.require(JUDGES)
+        judging = body.judging.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return ScheduleChange(
         name=body.name,
         flow=body.flow,
         run=run,
+        judging=judging,
         cron=body.cron,
         timezone=body.timezone,
         overlap=body.overlap,
@@ -256,7 +272,8 @@ def _shown(schedule: ScheduleRecord) -> Schedule:
         name=schedule.name,
         flow_id=schedule.flow_id,
         flow=schedule.flow_name,
-        run=dict(schedule.run),
+        run={} if judging_of(schedule.run) else dict(schedule.run),
+        judging=judging_of(schedule.run),
         cron=schedule.cron,
         timezone=schedule.timezone,
         overlap=schedule.overlap,
