@@ -17,6 +17,7 @@ NAMES = (
     "ingest",
     "fan_out",
     "eta_calibration",
+    "agreement_coverage",
     "fairness",
     "list_scale",
     "large_execution",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from penstock.errors import FieldError, Invalid
@@ -13,6 +14,7 @@ from penstock.types import Json
 
 PASS, FAIL = "pass", "fail"
 MAX_LABEL_CHARS = 100
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?", re.ASCII)
 _PASSES: dict[str, bool] = {PASS: True, FAIL: False, "true": True, "false": False}
 
 
@@ -46,11 +48,14 @@ def judged_label(said: Json, version: JudgeVersion) -> Label:
 def free_label(said: Json) -> Label:
     """A label for a criterion: pass or fail (true or false), a number, or a short text of one line.
 
-    Raises `Invalid` for anything else.
+    A text that is a number is that number: files and command lines have no other way to say one. Raises
+    `Invalid` for anything else.
     """
     passed = _passed(said)
     if passed is not None:
         return Label(PASS if passed else FAIL, float(passed), passed)
+    if isinstance(said, str) and _NUMBER.fullmatch(said.strip()):
+        said = float(said) if "." in said else int(said)
     if isinstance(said, int | float) and math.isfinite(said) and abs(said) < 2**53:
         return Label(said, float(said) if 0 <= said <= 1 else None, None)
     text = said.strip() if isinstance(said, str) else ""
