@@ -8,7 +8,12 @@ from typing import Any, Literal, TypeAlias
 from penstock.client.objects import Record
 
 EventType: TypeAlias = Literal[
-    "execution.completed", "execution.failed", "execution.cancelled", "execution.timeout", "execution.paused"
+    "execution.completed",
+    "execution.failed",
+    "execution.cancelled",
+    "execution.timeout",
+    "execution.paused",
+    "trace_evaluation.threshold",
 ]
 DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed"]
 
