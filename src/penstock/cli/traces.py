@@ -92,7 +92,7 @@ async def list_traces(session: Session, /, limit: int, **options: Any) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @session_command()
 async def search(session: Session, /, words: tuple[str, ...], limit: int, **options: Any) -> None:
-    """Find traces that have all of these words; the last one may be the beginning of one."""
+    """Find traces that have all of these words; `begin*` finds what begins so."""
     wanted = _wanted({**options, "search": " ".join(words)})
     found = [trace async for trace in session.client.traces.list(wanted, limit=limit)]
     show_traces(session, found, "No trace has these words.")

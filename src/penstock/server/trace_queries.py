@@ -33,7 +33,7 @@ class TraceQuery(BaseModel):
     judge: str | None = Field(None, max_length=300, description="It has a verdict of this judge: id or name.")
     outcome: Outcome | None = Field(None, description="A judge said so of it; with `judge`, that one.")
     search: str | None = Field(
-        None, max_length=500, description="Words, all of which it must have; the last one may be the beginning of one."
+        None, max_length=500, description="Words, all of which it must have; `begin*` finds what begins so."
     )
     time_range: str | None = Field(None, max_length=40, description="It began within `45m`, `24h`, `7d`, `2w` of now.")
     from_: str | None = Field(None, alias="from", max_length=40, description="It began then or later (ISO 8601).")

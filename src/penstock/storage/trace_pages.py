@@ -59,7 +59,7 @@ class TraceFilter:
     """Which traces are wanted, and in which order. Times in milliseconds since 1970, money in nano-dollars.
 
     `started_from` is inclusive, `started_before` is not. `model`: one of its spans used it. `text`: every word of it is
-    found among the trace's names, inputs, outputs and short attributes, the last one as the beginning of a word.
+    found among the trace's names, inputs, outputs and short attributes; `begin*` finds what begins so.
     `judge_id` and `outcome`: some judge, or this one, has said so of it.
     Without `sort` the last to come are first; with a range of time, the last to start.
     """
@@ -188,7 +188,10 @@ def bodies(trace: Trace, numbers: Sequence[int]) -> Transaction[dict[int, bytes]
         query = _Query(trace.tenant)
         places = ", ".join(query.value(number) for number in some)
         owned = f"(select no from traces where no = {query.value(trace.no)} and project_id = $1)"
-        rows = yield (f"select no, body from spans where no in ({places}) and trace_no = {owned}", *query.args)
+        rows = yield (
+            f"select no, body from spans where no in ({places}) and coalesce(trace_no, 0) = {owned}",
+            *query.args,
+        )
         found |= {row["no"]: row["body"] for row in rows}
     return found
 
@@ -275,6 +278,8 @@ def _page_of_words(
     found: list[Trace] = []
     for some in chunked(numbers, _AT_ONCE):
         query = _Query(tenant)
+        # By their numbers, not by the index of the project: that would lead through all of its traces.
+        query.conditions = ["coalesce(project_id, '') = $1"]
         query.conditions.append(f"no in ({', '.join(query.value(number) for number in some)})")
         for condition in _conditions(wanted):
             query.add(condition.sql, *condition.args)

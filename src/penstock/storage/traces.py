@@ -284,10 +284,15 @@ def span_of(trace: Trace, span_id: str) -> Transaction[Any | None]:
 
 
 def matching(project_id: str, text: str) -> str:
-    """What `trace_words match` is to be for traces with every word of a text; the last one may go on."""
+    """What `trace_words match` is to be for traces with every word of a text; one that ends in `*` may go on.
+
+    Whole words are found at one cost. The beginning of a word costs more the more there is that begins so.
+    """
     mine = f'project : "{project_id}"'
-    words = ['"' + word.replace('"', '""') + '"' for word in text.split()]
-    return f"{mine} AND words : ({' AND '.join(words)}*)" if words else mine
+    # Signs alone are no words: they say nothing beside words, and alone they are found nowhere.
+    given = text.split()
+    words = [_phrase(word) for word in given if any(map(str.isalnum, word))] or [_phrase(word) for word in given]
+    return f"{mine} AND words : ({' AND '.join(words)})" if words else mine
 
 
 # Going
@@ -329,6 +334,11 @@ def sweep(limit: int) -> Transaction[int]:
         yield "delete from trace_words where rowid between $1 and $2", no * PARTS, no * PARTS + parts
         yield "delete from traces where no = $1 and project_id = ''", no
     return len(rows) + 1
+
+
+def _phrase(word: str) -> str:
+    whole = word.rstrip("*")
+    return '"' + whole.replace('"', '""') + ('"*' if whole != word else '"')
 
 
 def _object(text: str) -> JsonObject:
