@@ -152,12 +152,12 @@ def test_labels_are_read_by_the_menu() -> None:
 async def test_a_judge_is_compared_with_each_and_with_all(engine: TestEngine, server: ModelServer) -> None:
     traces = await send(engine, *(f"good {n}" for n in range(6)), *(f"bad {n}" for n in range(6)), "unjudged")
     await judge(engine, server, traces[:12], good="yes", bad="no")
+    await say(engine, traces[0], "fail", span="s")  # Of a span: no word about the whole.
     for place, trace in enumerate(traces[:12]):
         await say(engine, trace, "pass" if place < 5 else "fail")
         if place < 8:
             await say(engine, trace, "pass" if place < 6 else "fail", "bob")
     await say(engine, traces[12], "pass")
-    await say(engine, traces[0], "fail", span="s")  # Of a span: no word about the whole.
     found = await engine.engine.annotations.agreement(engine.tenant, "kind")
     ann, bob = found.authors
     assert (found.judged, found.labelled, found.complete) == (12, 13, True)

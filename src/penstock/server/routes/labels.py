@@ -24,8 +24,8 @@ from penstock.server import annotation_answers as shape
 from penstock.server.annotation_answers import shown, shown_agreement, shown_candidate, shown_history
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
-from penstock.server.bodies import expect_type, stream_bytes
-from penstock.server.describe import BINARY, Cursor, Limit, content, doc, page_of, path_id, ref
+from penstock.server.bodies import JSON, expect_type, stream_bytes
+from penstock.server.describe import BINARY, OBJECT, Cursor, Limit, content, doc, page_of, path_id, ref
 from penstock.server.uploads import received_file
 from penstock.storage.annotations import AnnotationFilter
 
@@ -38,6 +38,7 @@ Judge = Annotated[str, path_id("judge")]
 
 _FORMAT_OF = {media.partition(";")[0]: name for name, media in MEDIA_TYPES.items()}
 _FILE = {"requestBody": {"required": True, **content(dict.fromkeys(_FORMAT_OF, BINARY))}}
+_LIST = {JSON: {"type": "array", "items": OBJECT}}
 _Name = Query(min_length=1, max_length=300)
 _Author = Query(min_length=1, max_length=MAX_AUTHOR_CHARS)
 
@@ -89,7 +90,7 @@ class AnnotationImport(msgspec.Struct, rename="camel"):
 
 SCHEMAS = (TraceAnnotationBody, AnnotationBody, AnnotationFault, AnnotationImport, *shape.SCHEMAS)
 
-_KEPT = {200: {"description": "Said anew", **content({"application/json": ref(shape.Annotation)})}}
+_KEPT = {200: {"description": "Said anew", **content({JSON: ref(shape.Annotation)})}}
 
 
 @router.post(
@@ -157,7 +158,7 @@ async def import_annotations(
     "/annotations/export",
     **doc(
         "Export labels",
-        responses={200: {"description": "The file, streamed", **content(dict.fromkeys(_FORMAT_OF, BINARY))}},
+        responses={200: {"description": "The file, streamed", **content(dict.fromkeys(_FORMAT_OF, BINARY) | _LIST)}},
         problems=(404,),
     ),
 )
