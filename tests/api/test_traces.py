@@ -83,6 +83,11 @@ def test_what_is_too_large_at_once_is_read_by_an_execution(api: Api) -> None:
     assert len(api.get("/traces", params={"search": word, "limit": 500}).json()["data"]) == 200
 
 
+def test_an_export_of_a_list_that_cannot_be_is_refused(api: Api) -> None:
+    refused = api.get("/traces/export", params={"search": "x", "sort": "durationMs"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "sort_unsupported")
+
+
 def test_a_key_may_only_do_what_it_may(api: Api) -> None:
     key = api.post("/keys", json={"name": unique(), "scopes": ["traces:read"]}).json()["key"]
     with Api(api.url, key) as reader:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -200,8 +201,9 @@ async def list_trace_sources(call: Reads) -> Response:
 async def export_traces(call: Reads, wanted: Exported) -> Response:
     """All traces that the filters let through, with their spans. What JSON Lines hold, an upload reads back."""
     pieces = export(call.engine.traces, call.tenant, await filter_of(call, wanted), wanted.format)
+    first = await anext(pieces, b"")
     headers = {"Content-Disposition": f'attachment; filename="traces.{wanted.format}"'}
-    return StreamingResponse(pieces, media_type=EXPORT_MEDIA_TYPES[wanted.format], headers=headers)
+    return StreamingResponse(_behind(first, pieces), media_type=EXPORT_MEDIA_TYPES[wanted.format], headers=headers)
 
 
 @router.post(
@@ -249,6 +251,13 @@ async def get_span(call: Reads, trace: TraceId, span: Annotated[str, path_id("sp
     """Whole, with its original as it was sent."""
     found = await call.engine.traces.get(call.tenant, trace)
     return answer(shown_span(await call.engine.traces.span(found, span)))
+
+
+async def _behind(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The first piece is asked for before the answer begins, so that a wrong filter is still refused."""
+    yield first
+    async for piece in pieces:
+        yield piece
 
 
 async def _lines(call: Call, trace: str, cursor: str | None, limit: int) -> tuple[list[Line], str | None]:
