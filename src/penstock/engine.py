@@ -22,6 +22,8 @@ from penstock.clock import wall_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.evaluations.benchmarks.service import BenchmarkService
+from penstock.evaluations.benchmarks.smart.job import KIND as DRAFT
+from penstock.evaluations.benchmarks.smart.service import Drafts
 from penstock.evaluations.comparisons import Comparisons
 from penstock.evaluations.estimates import Estimates
 from penstock.evaluations.experiments import Experiments
@@ -86,6 +88,7 @@ class Engine:
     library: FlowLibrary
     flows: FlowService
     evaluations: EvaluationService
+    drafts: Drafts
     limits: ProjectLimits
     webhooks: Webhooks
     lock: FolderLock | None
@@ -230,6 +233,8 @@ class Engine:
         cache = ModelCache(store, limits.model_cache_days)
         evaluations = EvaluationService(World(store, executions, services, flows, pinner, limits, cache))
         jobs[EVALUATION] = evaluations.open_job
+        drafts = Drafts(store, executions, services, benchmarks, limits)
+        jobs[DRAFT] = drafts.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
         webhooks = Webhooks.wire(store, http, vault, executions, schedule)
         return cls(
@@ -243,6 +248,7 @@ class Engine:
             library=library,
             flows=flows,
             evaluations=evaluations,
+            drafts=drafts,
             limits=project_limits,
             webhooks=webhooks,
             lock=lock,
