@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from penstock.evaluations.statistics.clusters import clustered_mean
+from penstock.evaluations.statistics.estimates import few_rows
 from penstock.evaluations.statistics.intervals import (
     Interval,
     mean_of,
@@ -139,8 +140,9 @@ class _Pairs:
         test: Test = "paired_t" if found.lean == 0 else "paired_t_skewness"
         if found.standard_error == 0:
             return self._same(found.mean, self.n, level, test)
-        bounds = found.interval(level)
-        return self._difference(found.mean, found.standard_error, bounds, level, found.probability(), test)
+        bounds, p_value = found.interval(level), found.probability()
+        note = few_rows(self.n)
+        return self._difference(found.mean, found.standard_error, bounds, level, p_value, test, note=note)
 
     def clustered(self, members: Counts, level: float) -> Difference:
         found = clustered_mean(self.differences, members)

@@ -105,8 +105,8 @@ def test_clusters_of_unequal_sizes_have_the_bias_reduced_variance_and_its_degree
 
 
 def test_rows_that_rise_and_fall_together_say_less_than_independent_ones() -> None:
-    values = [float(cluster % 3 > 0) for cluster in range(30) for _ in range(10)]
-    together = estimate(values, clusters=[str(row // 10) for row in range(300)])
+    values = [float(cluster % 3 > 0) for cluster in range(60) for _ in range(10)]
+    together = estimate(values, clusters=[str(row // 10) for row in range(600)])
     apart = estimate(values)
     assert together.method == "wilson_clustered"
     assert together.standard_error is not None
