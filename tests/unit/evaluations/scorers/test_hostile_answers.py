@@ -11,7 +11,7 @@ from penstock.evaluations.scorers.base import Outcome, Sample, Scored
 from penstock.evaluations.scorers.pure import PureScorer
 from penstock.evaluations.scorers.verifiable import KINDS
 
-CHARS = 80_000
+CHARS = 40_000
 _KWARGS = {
     **dict.fromkeys(("num_words", "num_sentences", "num_paragraphs", "num_bullets", "num_highlights"), 3),
     **dict.fromkeys(("num_placeholders", "num_sections", "nth_paragraph", "frequency", "let_frequency"), 3),
