@@ -16,7 +16,9 @@ ENTRIES = {
     "eval": Entry("penstock.cli.evaluations:evaluations", "Evaluate models and flows on benchmarks."),
     "experiments": Entry("penstock.cli.experiments:experiments", "Hold variants of one thing against each other."),
     "leaderboards": Entry("penstock.cli.leaderboards:leaderboards", "Rank models by what was evaluated."),
-    "benchmarks": Entry("penstock.cli.benchmarks:benchmarks", "Keep benchmarks: rows with a truth, that evaluations run on."),
+    "benchmarks": Entry(
+        "penstock.cli.benchmarks:benchmarks", "Keep benchmarks: rows with a truth, that evaluations run on."
+    ),
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
     "scorers": Entry("penstock.cli.scorers:scorers", "Say what an answer is worth: list, save and try scorers."),
     "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
