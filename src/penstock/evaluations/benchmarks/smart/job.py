@@ -54,12 +54,12 @@ _SCHEMA: JsonObject = {
 
 @dataclass(frozen=True)
 class DraftJob:
-    """One execution of kind `benchmark_draft`. `finished` writes the rows and says what became of them."""
+    """One execution of kind `benchmark_draft`. `finished` writes the rows; its results are the answers of the model."""
 
     execution: Execution
     store: Store
     services: Services
-    finished: Callable[[Execution, list[BenchmarkRow]], Awaitable[JsonObject]]
+    finished: Callable[[Execution, list[BenchmarkRow]], Awaitable[None]]
 
     @property
     def single(self) -> bool:
@@ -86,7 +86,8 @@ class DraftJob:
         return await item.step(DRAFT, draft, _POLICY, fingerprint=digest.hexdigest(), received=received)
 
     async def finish(self, execution: Execution) -> Json:
-        return await self.finished(execution, [row async for row in self._rows()])
+        await self.finished(execution, [row async for row in self._rows()])
+        return None
 
     async def _rows(self) -> AsyncIterator[BenchmarkRow]:
         """A row for each question that was written, no question twice."""

@@ -24,7 +24,7 @@ from penstock.flows.services import Services
 from penstock.settings import Limits
 from penstock.storage import benchmarks
 from penstock.storage.store import Store
-from penstock.types import Json, JsonObject, Tenant
+from penstock.types import Json, Tenant
 
 MAX_QUESTIONS = 4_000
 DEFAULT_QUESTIONS = 50
@@ -129,15 +129,14 @@ class Drafts:
         """The job of a stored execution."""
         return DraftJob(execution, self._store, self._services, self._finished)
 
-    async def _finished(self, execution: Execution, rows: list[BenchmarkRow]) -> JsonObject:
+    async def _finished(self, execution: Execution, rows: list[BenchmarkRow]) -> None:
         """Write what was drafted. Again, after a crash, it is the same rows, so no second version."""
         benchmark = await self._library.get(execution.tenant, execution.subject_id)
         wanted: Any = execution.spec["questions"]
-        if not rows:
-            return {"benchmarkId": benchmark.id, "version": None, "rows": 0}
-        report = await importing.add_version(self._store, benchmark, _checked(rows[:wanted]), "refuse", state="draft")
-        latest = report.benchmark.latest
-        return {"benchmarkId": benchmark.id, "version": latest.version, "rows": latest.row_count}
+        # When it is run again after its review, nobody's benchmark becomes a draft once more.
+        if rows and benchmark.latest.state == "draft":
+            drafted = _checked(rows[:wanted])
+            await importing.add_version(self._store, benchmark, drafted, "refuse", state="draft")
 
     # Reviewing
 
