@@ -9,7 +9,7 @@ import pytest
 
 from . import shapes
 from .client import Client, Refused
-from .conftest import ROWS, written
+from .conftest import ROWS, Server, written
 
 
 def test_custom_and_public_benchmarks(client: Client, benchmark: str) -> None:
@@ -63,6 +63,22 @@ def test_a_file_is_taken_at_its_signed_address_alone(client: Client, tmp_path: P
     first, second = (httpx2.put(url, content=content) for content in (b"first", b"second"))
     assert first.status_code == second.status_code == 200
     assert second.json()
+
+
+def test_a_smart_benchmark_is_drafted_from_documents(client: Client, server: Server, tmp_path: Path) -> None:
+    paths = [tmp_path / "first.txt", tmp_path / "second.html"]
+    for path in paths:
+        path.write_text("<p>The pump was built in 1913. It lifts nine litres a second.</p>")
+        client.upload("Pumps", path, "text/plain")
+    body = {"name": "Pumps", "description": "", "system_prompt": "Ask about years.", "files": [p.name for p in paths]}
+    made = shapes.BenchmarkHandle.model_validate(client.unwrapped(client.post(f"{client.p}/smart-benchmarks", body)))
+    own = client.benchmark(made.benchmark_id)
+    assert isinstance(own, shapes.CustomBenchmark)
+    assert own.files == ["first.txt", "second.html"]
+    assert server.own.get(f"/benchmarks/{made.benchmark_id}").json()["kind"] == "smart"
+    with pytest.raises(Refused) as caught:
+        client.post(f"{client.p}/smart-benchmarks", {**body, "name": "Others"})
+    assert caught.value.code == "upload_not_found"
 
 
 def test_what_cannot_become_a_benchmark_is_refused(client: Client, tmp_path: Path) -> None:

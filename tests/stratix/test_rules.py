@@ -54,6 +54,7 @@ def test_every_refusal_has_its_form(server: Server, client: Client) -> None:
     assert refused("POST", f"{client.p}/scorers", headers=key, content="[]")[0] == 400
     assert refused("POST", f"{client.p}/scorers", headers=key, content=b"x" * (11 * 2**20)) == (413, "body_too_large")
     assert refused("GET", f"/organizations/{'0' * 24}/projects/{client.project_id}/models", headers=key)[0] == 404
+    assert refused("GET", f"{client.o}/projects/{'0' * 24}/models", headers=key) == (404, "project_not_found")
     made = server.own.post("/keys", json={"name": "few", "scopes": ["models:read"]}).json()
     assert refused("GET", "/evaluations", headers={"x-api-key": made["key"]}) == (403, "scope_missing")
 
