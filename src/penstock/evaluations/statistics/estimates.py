@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Method = Literal["none", "wilson", "wilson_effective", "wilson_clustered", "t", "t_skewness", "t_clustered"]
 
 FEW_ROWS = 50
+FEW_COUNTED = 20
 FEW_DEGREES = 10
 FEW_EVENTS = 10
 
@@ -71,9 +72,9 @@ def estimate(values: Sequence[float], *, clusters: Sequence[str | None] | None =
     return _independent(numbers, level, count)
 
 
-def few_rows(n: int) -> str | None:
-    """What is to be said of an interval for so few graded values; of 0 and 1 nothing is."""
-    return f"With fewer than {FEW_ROWS} values the interval may be too narrow." if n < FEW_ROWS else None
+def few_rows(n: int, enough: int = FEW_ROWS) -> str | None:
+    """What is to be said of an interval for so few values."""
+    return f"With fewer than {enough} values the interval may be too narrow." if n < enough else None
 
 
 def _none(numbers: Vector, level: float, clusters: int | None, why: str) -> Estimate:
@@ -87,7 +88,7 @@ def _independent(numbers: Vector, level: float, clusters: int | None) -> Estimat
     mean, error = found.mean, found.standard_error
     if is_binary(numbers):
         low, high = wilson(mean, n, normal_quantile(level))
-        return Estimate(n, mean, error, low, high, level, "wilson", clusters)
+        return Estimate(n, mean, error, low, high, level, "wilson", clusters, note=few_rows(n, FEW_COUNTED))
     note = few_rows(n)
     if is_share(numbers):
         low, high = wilson(mean, _worth(found, n), t_quantile(level, n - 1))
