@@ -75,6 +75,7 @@ def test_recorded_answers_to_gsm8k_are_right_exactly_where_their_record_says_so(
         ("H2O, x1 and y_2 hold 18 of them, not A3", 18),
         ("5km", 5),
         ("in version 1.2.3 of 18…", 18),
+        ("in version 1.2.3", 1.2),
         ("The answer is... 18", 18),
         ('{"answer": 18}', 18),
     ],
