@@ -21,6 +21,7 @@ from penstock.evaluations.pinning import Pinner, variant_digest
 from penstock.evaluations.requests import LIMITS, EvaluationRequest
 from penstock.evaluations.rescoring import answers_of
 from penstock.evaluations.results import ResultRow, RowFilter
+from penstock.evaluations.scorers import load
 from penstock.evaluations.scorers.specs import build
 from penstock.evaluations.scores import Scores, read_scores
 from penstock.evaluations.statistics.epochs import least_epochs
@@ -272,6 +273,7 @@ class EvaluationService:
         """
         spec: Any = execution.spec
         evaluations = await self.of_execution(execution.tenant, execution.id)
+        await load()
         scorers = build(spec["scorers"])
         recorded = any(scorer.recorded for scorer in scorers)
         variants = () if spec.get("source") else spec["variants"]
