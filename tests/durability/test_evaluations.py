@@ -228,3 +228,19 @@ def test_a_budget_that_is_spent_pauses_it_and_a_larger_one_lets_it_go_on(world: 
     assert world.settled(execution_id)["counts"]["succeeded"] == ROWS
     assert max(world.asked().values()) == 1, "nothing was paid for twice"
     assert values(world.rows(evaluation_id), "exact") == RIGHT
+
+
+def test_a_budget_that_ends_while_a_model_judges_costs_no_verdict(world: World) -> None:
+    budget = {"tokens": 9000}
+    execution_id, evaluation_id = world.begin(JUDGED, budget=budget, params={"maxTokens": 10}, concurrency=8)
+    body = world.settled(execution_id)
+    assert (body["status"], body["pauseReason"]["code"]) == ("paused", "budget_exhausted")
+    paused = world.get(f"/evaluations/{evaluation_id}")["metrics"]["judged"]
+    assert paused["errors"] == 0, "a verdict that was not asked for is none that went wrong"
+    assert 0 < paused["n"] < ROWS
+
+    response = world.penstock.post(f"/executions/{execution_id}/resume", {"budget": {"tokens": 1_000_000}})
+    assert response.status_code == 202, response.text
+    assert world.settled(execution_id)["counts"]["succeeded"] == ROWS
+    assert max(world.asked().values()) == 1, "nothing was paid for twice"
+    assert values(world.rows(evaluation_id), "judged") == RIGHT

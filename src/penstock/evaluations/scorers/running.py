@@ -7,7 +7,7 @@ import logging
 import math
 from typing import Any
 
-from penstock.errors import StepError
+from penstock.errors import StepError, Unavailable
 from penstock.evaluations.scorers.base import (
     MAX_EXPLANATION_CHARS,
     Outcome,
@@ -19,6 +19,8 @@ from penstock.evaluations.scorers.base import (
     Unscorable,
     scored,
 )
+from penstock.executions.item import Stopping
+from penstock.executions.journal import LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +29,16 @@ async def run_scorer(scorer: Scorer[Any], sample: Sample, ctx: ScoringContext) -
     """The outcome of one scorer on one sample.
 
     Raises `StepError` only for a `recorded` scorer that may fare better when it is tried again (a model that cannot be
-    reached, a time limit); every other failure is an `error` outcome, and costs only this score.
+    reached, a time limit), and what stops the execution itself (`Stopping`, `LeaseLost`, `Unavailable`); every other
+    failure is an `error` outcome, and costs only this score.
     """
     limit = asyncio.timeout(scorer.timeout_seconds)
     try:
         async with limit:
             return checked(await scorer.score(sample, ctx))
+    except (Stopping, LeaseLost, Unavailable):
+        # The execution is being stopped, or the store has to be waited for: no outcome, it is scored later.
+        raise
     except StepError as error:
         if scorer.recorded and error.retryable:
             raise
