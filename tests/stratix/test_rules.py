@@ -59,6 +59,22 @@ def test_every_refusal_has_its_form(server: Server, client: Client) -> None:
     assert refused("GET", "/evaluations", headers={"x-api-key": made["key"]}) == (403, "scope_missing")
 
 
+def test_this_face_asks_for_the_scopes_that_penstocks_own_asks_for(client: Client, server: Server) -> None:
+    held = ["evaluations:read", "evaluations:run", "benchmarks:write"]
+    made = server.own.post("/keys", json={"name": "no boards, no runs", "scopes": held}).json()
+    few = Client(server.url, made["key"])
+    smart = {"name": "Dear", "description": "", "system_prompt": "", "files": ["unsent.txt"]}
+    for path, body, missing in (
+        ("evaluation-spaces", {"name": "Mine", "visibility": "public"}, "leaderboards:write"),
+        ("smart-benchmarks", smart, "executions:run"),
+    ):
+        with pytest.raises(Refused) as refused:
+            few.post(f"{few.p}/{path}", body)
+        assert (refused.value.status, refused.value.code) == (403, "scope_missing")
+        assert missing in refused.value.error.message
+    few.close()
+
+
 def test_the_callers_own_request_id_comes_back(client: Client) -> None:
     answer = client.http.get("/evaluations/none", headers={"x-request-id": "mine-1"})
     assert answer.headers["x-request-id"] == answer.json()["error"]["request_id"] == "mine-1"

@@ -11,6 +11,7 @@ from penstock.evaluations.benchmarks.model import Details
 from penstock.evaluations.benchmarks.service import key_of
 from penstock.evaluations.benchmarks.smart.documents import MAX_DOCUMENTS, Document
 from penstock.evaluations.benchmarks.smart.service import DraftRequest
+from penstock.server.routes.benchmark_drafts import RUNS
 from penstock.server.stratix.benchmarks import UPLOADS, Metric, handle, into_project, metric_scorers
 from penstock.server.stratix.face import PROJECT, Routes, StratixCall
 from penstock.server.stratix.uploads import base_name, collected
@@ -35,6 +36,7 @@ class SmartBenchmarkBody(BaseModel):
 @routes.post(PROJECT + "/smart-benchmarks", "benchmarks:write")
 async def create_smart_benchmark(call: StratixCall) -> Response:
     """It is there at once, and has rows when the model is done. Evaluations run on it once somebody has reviewed it."""
+    call.principal.require(RUNS)
     body = call.sent(SmartBenchmarkBody)
     return handle(call, await call.once(lambda: _start(call, body)))
 

@@ -93,7 +93,7 @@ async def get_space(call: StratixCall) -> Response:
     return wrapped(await _shown(call, await call.engine.leaderboards.get(call.tenant, call.id("space"))))
 
 
-@routes.post(PROJECT + "/evaluation-spaces", "evaluations:run")
+@routes.post(PROJECT + "/evaluation-spaces", "leaderboards:write")
 async def create_space(call: StratixCall) -> Response:
     body = call.sent(SpaceBody)
     wanted = LeaderboardChange(name=body.name, description=body.description, visibility=body.visibility)
@@ -101,14 +101,14 @@ async def create_space(call: StratixCall) -> Response:
     return wrapped(await _shown(call, made))
 
 
-@routes.patch(PROJECT + "/evaluation-spaces/{space}", "evaluations:run")
+@routes.patch(PROJECT + "/evaluation-spaces/{space}", "leaderboards:write")
 async def update_space(call: StratixCall) -> Response:
     body = call.sent(SpaceChange)
     wanted = LeaderboardChange(description=body.description, visibility=body.visibility)
     return wrapped(await _shown(call, await call.engine.leaderboards.update(call.tenant, call.id("space"), wanted)))
 
 
-@routes.delete(PROJECT + "/evaluation-spaces/{space}", "evaluations:run")
+@routes.delete(PROJECT + "/evaluation-spaces/{space}", "leaderboards:write")
 async def delete_space(call: StratixCall) -> Response:
     found = await call.engine.leaderboards.get(call.tenant, call.id("space"))
     await call.engine.leaderboards.delete(call.tenant, found.id)
