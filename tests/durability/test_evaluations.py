@@ -167,6 +167,8 @@ def test_it_is_readable_while_it_runs_and_a_cancel_keeps_what_there_is(world: Wo
 
     assert world.penstock.post(f"/executions/{execution_id}/cancel", {}).status_code in (200, 202)
     assert world.settled(execution_id)["status"] == "cancelled"
+    receipt = world.penstock.post(f"/executions/{execution_id}/cancel", {}).json()["receipt"]
+    assert receipt["callsAborted"] == CONCURRENCY, "what was asked for may still be billed"
     cancelled = world.get(f"/evaluations/{evaluation_id}")
     scored = [row for row in world.rows(evaluation_id) if row["scores"]]
     assert cancelled["status"] == "cancelled"
