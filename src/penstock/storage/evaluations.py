@@ -39,6 +39,13 @@ delete from evaluations where id in (
 ) returning id
 """
 
+_OF_ELEMENTS = " union all ".join(
+    "select p.no from chosen c cross join steps p where p.execution_no = $1"
+    f" and p.path > c.path || '.' and p.path < c.path || '/' and p.status {which} 'aborted'"
+    for which in ("<>", "=")
+)
+"""Numbers of the steps of chosen items' elements; aborted ones have an index of their own (see `OF_PATHS`)."""
+
 
 def insert(evaluation: Evaluation) -> Transaction[None]:
     yield (
@@ -184,14 +191,16 @@ def items(tenant: Tenant, execution_no: int, chosen: Sequence[str]) -> Transacti
 
 
 def steps(tenant: Tenant, execution_no: int, chosen: Sequence[str]) -> Transaction[list[Any]]:
-    """Their steps, of all generations, oldest first."""
-    listed = f"in ({placeholders(len(chosen), 3)})"
+    """Their steps and those of the elements that splitters made of them, of all generations, oldest first."""
+    listed = ", ".join(f"(${n})" for n in range(3, 3 + len(chosen)))
     return (
         yield (
-            "select s.path, s.node, s.status, s.output, s.model_calls, s.input_tokens, s.output_tokens,"
-            " s.cached_tokens, s.cost_nanos, s.unpriced_calls, s.ecu_micros from steps s"
-            " join executions e on e.no = s.execution_no and e.project_id = $2"
-            f" where s.no in ({OF_PATHS.format(listed)}) order by s.generation, s.no",
+            f"with chosen (path) as (values {listed})"
+            f" select substr(s.path, 1, {paths.WIDTH}) as path, s.node, s.status, s.output, s.model_calls,"
+            " s.input_tokens, s.output_tokens, s.cached_tokens, s.cost_nanos, s.unpriced_calls, s.ecu_micros"
+            " from steps s join executions e on e.no = s.execution_no and e.project_id = $2"
+            f" where s.no in ({OF_PATHS.format('in (select path from chosen)')} union all {_OF_ELEMENTS})"
+            " order by s.generation, s.no",
             execution_no,
             tenant.project_id,
             *chosen,

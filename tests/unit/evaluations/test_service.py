@@ -239,6 +239,31 @@ async def test_a_flow_is_evaluated_like_a_model(engine: TestEngine) -> None:
     assert [row.answer.output for row in await rows_of(engine, mapped) if row.answer] == ["odd", "even"] * 2
 
 
+async def test_a_row_of_a_flow_has_what_its_elements_took(engine: TestEngine) -> None:
+    rows = [{"id": str(n), "input": {"words": ["a"] * n}, "truth": n} for n in (3, 0, 2)]
+    await upload(engine, rows)
+    flow = await engine.save(
+        {
+            "name": "each",
+            "input": {"words": {"type": "array"}},
+            "nodes": {
+                "each": {"type": "split", "inputs": {"array": "input.words"}},
+                "ask": {
+                    "type": "prompt",
+                    "model": "scripted/echo",
+                    "prompt": "{{ word }}",
+                    "inputs": {"word": "each.out"},
+                },
+                "all": {"type": "flatten", "inputs": {"answers": "ask.out"}},
+            },
+        }
+    )
+    (evaluation,), _ = await evaluate(engine, variants=(Variant(flow=flow),), epochs=2)
+    metrics: Any = evaluation.metrics
+    assert metrics["usage"]["modelCalls"] == 10
+    assert [row.usage.model_calls for row in await rows_of(engine, evaluation)] == [3, 3, 0, 0, 2, 2]
+
+
 async def test_what_a_model_is_told(engine: TestEngine, server: ModelServer) -> None:
     await upload(engine, [{"id": "a", "input": "one", "truth": "one", "topic": "sums"}])
     await evaluate(
