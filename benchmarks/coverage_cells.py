@@ -258,7 +258,7 @@ def _paired_clustered() -> Iterator[Cell]:
     for clusters in _designs(20, 40, 100):
         for correlation in CORRELATIONS:
             draw = _of_binary_pairs(clusters, correlation)
-            promise: Promise = "holds" if clusters.equal and clusters.count >= 40 else "wide"
+            promise: Promise = "weak" if clusters.count < 40 else "holds" if clusters.equal else "wide"
             yield Cell("paired_t_clustered", f"{clusters}", f"0/1, p 0.75 and 0.8, ICC {correlation}", promise, draw)
 
 

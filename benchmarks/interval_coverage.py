@@ -41,7 +41,8 @@ def measure(report: Report, *, quick: bool) -> None:
         "0/1 scores without clusters is exact, and a mean over a band of p (or of the share of wins)"
     )
     report.note(
-        "wide: few or uneven clusters, few discordant rows, rare failures; weak: few rows that lean to one side"
+        "wide: few or uneven clusters, few discordant rows, rare failures; weak: few rows that lean to one side, "
+        "differences in few clusters"
     )
     if not quick:
         write_page(found)

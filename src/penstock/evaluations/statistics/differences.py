@@ -43,6 +43,9 @@ Test = Literal[
 ]
 
 
+FEW_CLUSTERS = 40
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Second − first. Bounds and p-value are None where there is no ground for them, and `note` says why.
@@ -150,7 +153,10 @@ class _Pairs:
         if pivot.standard_error == 0:
             return self._same(pivot.mean, found.clusters, level, "paired_t_clustered")
         bounds, p_value = pivot.interval(level), pivot.probability()
-        return self._difference(pivot.mean, pivot.standard_error, bounds, level, p_value, "paired_t_clustered")
+        test: Test = "paired_t_clustered"
+        few = f"With fewer than {FEW_CLUSTERS} clusters the interval may be too narrow."
+        note = few if found.clusters < FEW_CLUSTERS else None
+        return self._difference(pivot.mean, pivot.standard_error, bounds, level, p_value, test, note=note)
 
     def _same(self, mean: float, units: int, level: float, test: Test) -> Difference:
         """Every row, or every cluster, differs by the same: by nothing, as a rule."""
