@@ -48,6 +48,11 @@ class RowValues:
         self._values.append(value)
         self._ends[-1] += 1
 
+    @property
+    def count(self) -> int:
+        """How many values there are, of all rows."""
+        return len(self._values)
+
     def __len__(self) -> int:
         return len(self._ends)
 

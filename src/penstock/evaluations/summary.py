@@ -8,6 +8,7 @@ from typing import Any
 from penstock.evaluations.scores import Scores, Tried
 from penstock.evaluations.statistics.epochs import reducer as reducer_of
 from penstock.evaluations.statistics.estimates import Estimate, estimate
+from penstock.evaluations.statistics.percentiles import percentile
 from penstock.types import Json, JsonObject
 
 Reduce = Callable[[Sequence[float]], float | None]
@@ -43,7 +44,7 @@ def _scorer(scores: Scores, name: str, reduce: Reduce) -> JsonObject:
     return {
         **_shown(estimated),
         "expected": scores.shape.rows,
-        "coverage": estimated.n / scores.shape.rows if scores.shape.rows else 0.0,
+        "coverage": scores.values[name].count / scores.expected if scores.expected else 0.0,
         "unscorable": tried.unscorable,
         "errors": tried.errors,
         "reasons": [{"reason": reason, "count": count} for reason, count in tried.reasons.most_common(SHOWN_REASONS)],
@@ -94,7 +95,5 @@ def _latency(scores: Scores) -> JsonObject:
     ordered = sorted(scores.latencies_ms)
     if not ordered:
         return {"n": 0, "meanMs": None, "p50Ms": None, "p95Ms": None, "p99Ms": None}
-    quantiles: dict[str, Any] = {
-        f"p{p}Ms": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 95, 99)
-    }
+    quantiles: dict[str, Any] = {f"p{percent}Ms": percentile(ordered, percent) for percent in (50, 95, 99)}
     return {"n": len(ordered), "meanMs": round(sum(ordered) / len(ordered), 3), **quantiles}
