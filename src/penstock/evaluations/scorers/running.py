@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from typing import Any
 
 from penstock.errors import StepError, Unavailable
 from penstock.evaluations.scorers.base import (
     MAX_EXPLANATION_CHARS,
+    MAX_VALUE,
     Outcome,
     Sample,
     Scored,
@@ -66,7 +66,7 @@ def checked(outcome: Any) -> Outcome:
     """What a scorer returned, as an outcome: a plug-in may return anything."""
     if isinstance(outcome, Scored):
         value = outcome.value
-        if type(value) is float and math.isfinite(value) and _short(outcome.answer) and _short(outcome.explanation):
+        if type(value) is float and abs(value) <= MAX_VALUE and _short(outcome.answer) and _short(outcome.explanation):
             return outcome
         if isinstance(value, bool | int | float):
             return scored(float(value), _cut(outcome.answer), _cut(outcome.explanation))
