@@ -12,21 +12,19 @@ import pytest
 from penstock.storage.sqlite import SqliteStore
 from penstock.testing.stores import open_store
 
+# What is started here, by fixtures of any scope, has nothing of the developer's environment.
+for name in list(os.environ):
+    if name.startswith("PENSTOCK_") or name in {
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "ANTHROPIC_API_KEY",
+        "GEMINI_API_KEY",
+    }:
+        del os.environ[name]
+
 # Dozens of servers are started here, and one that has to compile Penstock first takes half as long again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-
-
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("PENSTOCK_") or name in {
-            "OPENAI_API_KEY",
-            "OPENAI_BASE_URL",
-            "ANTHROPIC_API_KEY",
-            "GEMINI_API_KEY",
-        }:
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture

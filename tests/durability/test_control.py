@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,17 +22,25 @@ nodes:
 """
 
 
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
+@pytest.fixture(scope="module")
+def started_model() -> Iterator[ModelServer]:
     with ModelServer.start(delay_ms=30) as server:
         yield server
 
 
 @pytest.fixture
-def penstock(tmp_path: Path, model: ModelServer) -> Iterator[PenstockProcess]:
-    with PenstockProcess(tmp_path / "data") as server:
+def model(started_model: ModelServer) -> ModelServer:
+    """What it has been asked is counted anew."""
+    started_model.reset()
+    return started_model
+
+
+@pytest.fixture(scope="module")
+def penstock(tmp_path_factory: pytest.TempPathFactory, started_model: ModelServer) -> Iterator[PenstockProcess]:
+    """One for all of these tests: each leaves its executions over or paused, and the server running."""
+    with PenstockProcess(tmp_path_factory.mktemp("control") / "data") as server:
         pricing = {"inputPerMillionUsd": "10", "outputPerMillionUsd": "10"}
-        url = f"{model.url}/v1"
+        url = f"{started_model.url}/v1"
         saved = {"name": "paid", "provider": "openai", "baseUrl": url, "apiKey": "k", "modelName": "m"}
         server.post("/models", {**saved, "pricing": pricing}).raise_for_status()
         server.save_flow(FLOW)
