@@ -14,7 +14,7 @@ from penstock.clock import now_ms
 from penstock.errors import Conflict, FieldError, Invalid, NotFound, Unprocessable
 from penstock.evaluations import results
 from penstock.evaluations.benchmarks.model import RowChoice
-from penstock.evaluations.definition import definition_hash, definition_of, differences
+from penstock.evaluations.definition import definition_hash, definition_of
 from penstock.evaluations.job import EvaluationJob, InputPages, items_of
 from penstock.evaluations.model import KIND, Evaluation, EvaluationFilter
 from penstock.evaluations.pinning import Pinner, variant_digest
@@ -22,7 +22,7 @@ from penstock.evaluations.requests import LIMITS, EvaluationRequest
 from penstock.evaluations.rescoring import answers_of
 from penstock.evaluations.results import ResultRow, RowFilter
 from penstock.evaluations.scorers import load
-from penstock.evaluations.scorers.specs import build
+from penstock.evaluations.scorers.specs import JUDGES, build
 from penstock.evaluations.scores import Scores, read_scores
 from penstock.evaluations.statistics.epochs import least_epochs
 from penstock.evaluations.summary import summarise
@@ -140,7 +140,7 @@ class EvaluationService:
             raise Conflict("evaluation_not_over", f"The evaluation is {source.status}; score it again when it is over.")
         if not (await read_scores(self._store, source)).answered:
             raise Conflict("nothing_to_score", "The evaluation has no answers to score.")
-        pinned = await self._world.pinner.scorers.pin(tenant, scorers)
+        pinned = await self.pinner.pinned_scorers(tenant, scorers)
         spec: dict[str, Json] = {
             **source.spec,
             "scorers": pinned,
@@ -276,6 +276,8 @@ class EvaluationService:
         await load()
         scorers = build(spec["scorers"])
         recorded = any(scorer.recorded for scorer in scorers)
+        for judge in (judge for scorer in spec["scorers"] for judge in scorer.get(JUDGES, ())):
+            await self.pinner.check_unchanged(execution.tenant, judge)
         variants = () if spec.get("source") else spec["variants"]
         return EvaluationJob(
             execution=execution,
@@ -294,15 +296,7 @@ class EvaluationService:
         target = variant["target"]
         if target["kind"] == "flow":
             return FlowTarget(await self._world.flows.walker_of(execution, target, FLOW_PREFIX), variant["inputs"])
-        now = await self._world.pinner.model_identity(execution.tenant, target["model"])
-        changed = list(differences(target, now))
-        if changed:
-            named = ", ".join(f"{one.path}: {one.first!r} is now {one.second!r}" for one in changed)
-            raise Unprocessable(
-                "definition_changed",
-                f"Model {target['model']!r} is no longer what this evaluation was started with ({named}); restore it, "
-                "or start a new evaluation.",
-            )
+        await self.pinner.check_unchanged(execution.tenant, target)
         spec: Any = execution.spec
         return ModelTarget(
             tenant=execution.tenant,

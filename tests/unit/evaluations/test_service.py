@@ -400,3 +400,29 @@ async def test_it_is_readable_while_it_runs_and_only_then_undeletable(engine: Te
     cancelled = await service.get(engine.tenant, evaluation.id)
     assert cancelled.status == "cancelled"
     assert (await scores(engine, cancelled))["exact"]["coverage"] == 0.75
+
+
+async def test_an_unknown_judge_is_refused_before_anything_is_paid_for(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    judge = {"type": "llm", "name": "judge", "model": "nobody", "prompt": "Good? {{ output }}"}
+    with pytest.raises(Invalid) as refused:
+        await evaluate(engine, scorers=("exact", judge))
+    assert (refused.value.code, refused.value.errors[0].path) == ("model_unknown", "scorers[1].model")
+    assert server.calls() == []
+
+
+async def test_what_a_judge_was_is_part_of_what_was_measured(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"model": "json", "json": {"reasoning": "So it seems.", "answer": "yes"}}])
+    await engine.engine.catalog.create(engine.tenant, {"name": "judge", "provider": "scripted", "modelName": "json"})
+    judge = {"type": "llm", "name": "judge", "model": "judge", "prompt": "Good? {{ output }}"}
+    (first,), _ = await evaluate(engine, scorers=(judge,))
+    (second,), _ = await evaluate(engine, scorers=(judge,))
+    assert first.definition_hash == second.definition_hash
+    await engine.engine.comparisons.compare(engine.tenant, (first.id, second.id))
+
+    await engine.engine.catalog.update(engine.tenant, "judge", {"modelName": "json-2"})
+    (other,), _ = await evaluate(engine, scorers=(judge,))
+    with pytest.raises(Conflict) as refused:
+        await engine.engine.comparisons.compare(engine.tenant, (first.id, other.id))
+    assert [fault.path for fault in refused.value.errors] == ["scorer.judges[0].endpoint.model"]
