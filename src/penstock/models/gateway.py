@@ -114,8 +114,9 @@ class Gateway:
 
         Raises `StepError`: `model_unknown`, `model_key_missing`.
         """
-        price = await self._prices.of(await self.catalog.resolve(tenant, request.model))
-        request, tokens = bounded(request)
+        endpoint = await self.catalog.resolve(tenant, request.model)
+        price = await self._prices.of(endpoint)
+        request, tokens = bounded(_with_defaults(endpoint, request))
         return worst_case(price, tokens, request.model, in_money=False), price is not None
 
     async def test(self, tenant: Tenant, model: str) -> ModelTest:
@@ -148,8 +149,7 @@ class Gateway:
             message = f"{request.model} takes no requests for another {limiter.closed_seconds:.0f} s"
             raise StepError("model_rate_limited", message, retryable=True, retry_after_seconds=limiter.closed_seconds)
         price = await self._prices.of(endpoint)
-        if endpoint.defaults:
-            request = replace(request, params=merged(endpoint.defaults, request.params))
+        request = _with_defaults(endpoint, request)
         worst = NOTHING
         if meter.limited:
             request, tokens = bounded(request)
@@ -199,6 +199,11 @@ class Gateway:
             limiter = AdaptiveLimiter(start=places, cap=places) if places else AdaptiveLimiter()
             self._limiters[endpoint] = limiter
         return limiter
+
+
+def _with_defaults(endpoint: Endpoint, request: ModelRequest) -> ModelRequest:
+    """The request with what is sent with every call of the endpoint."""
+    return replace(request, params=merged(endpoint.defaults, request.params)) if endpoint.defaults else request
 
 
 def _settle(meter: Meter, reservation: Reservation, answer: ProviderAnswer, price: Price | None) -> None:
