@@ -21,6 +21,7 @@ from penstock.evaluations.definition import TASK, definition_hash, definition_of
 from penstock.evaluations.model import Evaluation, EvaluationFilter
 from penstock.evaluations.pairs import RowScores, paired_difference
 from penstock.evaluations.service import EvaluationService
+from penstock.evaluations.statistics.verdicts import verdict
 from penstock.ids import new_id
 from penstock.models.public import PublicModels
 from penstock.storage import leaderboards as rows
@@ -296,8 +297,7 @@ def _task(evaluation: Evaluation, scorer: str) -> str:
 
 
 def _same(above: RowScores, below: RowScores) -> bool:
-    found = paired_difference(above, below)
-    return found.low is None or found.high is None or found.low <= 0 <= found.high
+    return verdict(paired_difference(above, below)).decision == "unclear"
 
 
 def _overlap(wanted: Sequence[str], found: Sequence[str | None]) -> bool:
