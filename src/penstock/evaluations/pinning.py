@@ -17,6 +17,7 @@ from penstock.evaluations.definition import differences
 from penstock.evaluations.requests import EvaluationRequest, Variant
 from penstock.evaluations.scorers.library import ScorerLibrary
 from penstock.evaluations.scorers.specs import JUDGES, build
+from penstock.executions.paths import LARGEST_ORDINAL
 from penstock.flows.expressions import ExpressionError, template
 from penstock.flows.prompts import PromptLibrary
 from penstock.flows.service import FlowService
@@ -25,6 +26,7 @@ from penstock.models.providers.base import Endpoint
 from penstock.types import Json, JsonObject, Tenant
 
 DEFAULT_SCORERS: tuple[Json, ...] = ("exact",)
+MAX_ITEMS = LARGEST_ORDINAL + 1
 _NOT_IDENTITY = frozenset({"api_key", "pricing"})
 """Of an endpoint: what it takes to call it. What is called is the rest."""
 
@@ -61,6 +63,9 @@ class Pinner:
     async def spec(self, tenant: Tenant, request: EvaluationRequest, chosen: Chosen) -> dict[str, Json]:
         """The whole description of the work. Raises `Invalid` naming each field that is wrong, and `NotFound`."""
         benchmark, version = chosen.benchmark, chosen.version
+        items = chosen.rows * len(request.variants) * request.epochs
+        if items > MAX_ITEMS:
+            raise _invalid("epochs", f"{items:,} answers are more than the {MAX_ITEMS:,} of one execution")
         given = request.scorers or benchmark.scorers or DEFAULT_SCORERS
         spec: dict[str, Json] = {
             "benchmark": {

@@ -153,9 +153,11 @@ class EvaluationService:
     async def retry(self, tenant: Tenant, evaluation_id: str, what: Literal["failed", "scores"]) -> Execution:
         """Run again, inside the same execution: rows that failed, or rows with a score that went wrong.
 
-        No answer that is there is asked for again. Raises `Conflict` when it is not over or there is nothing to do.
+        No answer that is there is asked for again. Raises `Conflict` when it is not over or there is nothing to do, and
+        what `open_job` raises: what cannot go on any more keeps what it has.
         """
         evaluation = await self.get(tenant, evaluation_id)
+        await self.open_job(await self._executions.get(tenant, evaluation.execution_id))
         if what == "failed":
             return await self._executions.retry(tenant, evaluation.execution_id, RetryRequest())
         wrong: list[str] = []
@@ -254,10 +256,16 @@ class EvaluationService:
         return results.every(self._store, evaluation)
 
     async def delete(self, tenant: Tenant, evaluation_id: str) -> None:
-        """Remove it; its execution goes with the last evaluation of it. Raises `Conflict` while it is not over."""
+        """Remove it; its execution goes with the last evaluation of it.
+
+        Raises `Conflict` while it is not over, or while its answers are being scored again.
+        """
         evaluation = await self.get(tenant, evaluation_id)
         if not Status(evaluation.status).terminal:
             raise Conflict("execution_not_over", "Cancel the evaluation before deleting it.")
+        if await self._store.read(stored.being_rescored(tenant, evaluation_id)):
+            detail = "Its answers are being scored again; delete it when that is over."
+            raise Conflict("evaluation_in_use", detail)
         others = [one for one in await self.of_execution(tenant, evaluation.execution_id) if one.id != evaluation_id]
         if not others:
             await self._executions.delete(tenant, evaluation.execution_id)

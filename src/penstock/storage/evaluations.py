@@ -24,7 +24,12 @@ select v.*, x.no as execution_no, x.spec, x.status, x.generation, x.started_at, 
 from evaluations v join executions x on x.id = v.execution_id and x.project_id = v.project_id
 """
 
-_ORDERS: dict[Order, str] = {"created": "v.id", "accuracy": "v.primary_mean", "duration": "v.latency_mean_ms"}
+_KEPT = "case when v.metrics_generation = x.generation then v.{0} end"
+_ORDERS: dict[Order, str] = {
+    "created": "v.id",
+    "accuracy": _KEPT.format("primary_mean"),
+    "duration": _KEPT.format("latency_mean_ms"),
+}
 
 _KEEP_METRICS = """
 update evaluations set metrics = $3, metrics_generation = $4, primary_mean = $5, latency_mean_ms = $6
@@ -172,6 +177,19 @@ def running_on(tenant: Tenant, benchmark_id: str) -> Transaction[bool]:
         " where v.project_id = $1 and v.benchmark_id = $2 and x.status in ('pending', 'running', 'paused') limit 1",
         tenant.project_id,
         benchmark_id,
+    )
+    return bool(rows)
+
+
+def being_rescored(tenant: Tenant, evaluation_id: str) -> Transaction[bool]:
+    """Whether an evaluation that is not over reads the answers of this one."""
+    source = msgspec.json.encode({"source": {"evaluation": evaluation_id}}).decode()[1:-2]
+    rows = yield (
+        "select 1 from evaluations v join executions x on x.id = v.execution_id"
+        " where v.project_id = $1 and x.status in ('pending', 'running', 'paused')"
+        " and x.spec like $2 escape '\\' limit 1",
+        tenant.project_id,
+        f"%{_escaped(source)}%",
     )
     return bool(rows)
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import Conflict, Invalid, NotFound
-from penstock.evaluations.benchmarks.model import RowChoice
-from penstock.evaluations.model import Evaluation, EvaluationFilter
+from penstock.errors import Conflict, Invalid, NotFound, Unprocessable
+from penstock.evaluations.benchmarks.model import BenchmarkRow, RowChoice
+from penstock.evaluations.job import PAGE_ITEMS, items_of
+from penstock.evaluations.model import Evaluation, EvaluationFilter, Shape
 from penstock.evaluations.requests import EvaluationRequest, Variant
 from penstock.evaluations.results import ResultRow, RowFilter
-from penstock.executions.model import Execution
+from penstock.executions.model import Execution, RetryRequest
 from penstock.testing.engine import TestEngine, open_engine
 from penstock.testing.model_server import ModelServer
 from penstock.types import Tenant
@@ -319,7 +320,9 @@ async def test_a_model_that_changed_is_not_gone_on_with(engine: TestEngine, serv
     server.script([{"contains": "two", "status": 400, "times": 1}])
     (evaluation,), _ = await evaluate(engine, variants=(Variant(model="mine"),))
     await engine.engine.catalog.update(engine.tenant, model.id, {"modelName": "fixed:other"})
-    reopened = await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    with pytest.raises(Unprocessable, match="fixed:other"):
+        await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    reopened = await engine.engine.executions.retry(engine.tenant, evaluation.execution_id, RetryRequest())
     ended = await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
     assert ended.status == "failed"
     assert ended.error is not None
@@ -426,3 +429,73 @@ async def test_what_a_judge_was_is_part_of_what_was_measured(engine: TestEngine,
     with pytest.raises(Conflict) as refused:
         await engine.engine.comparisons.compare(engine.tenant, (first.id, other.id))
     assert [fault.path for fault in refused.value.errors] == ["scorer.judges[0].endpoint.model"]
+
+
+async def test_a_retry_of_what_can_no_longer_run_leaves_it_as_it_is(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "status": 400}])
+    (evaluation,), _ = await evaluate(engine)
+    await engine.engine.evaluations.pinner.benchmarks.delete(engine.tenant, "numbers")
+    with pytest.raises(NotFound):
+        await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    again = await engine.engine.evaluations.get(engine.tenant, evaluation.id)
+    metrics: Any = again.metrics
+    assert (again.status, metrics["answered"], metrics["failed"]) == ("completed", 3, 1)
+
+
+async def test_answers_that_are_being_scored_again_are_not_deleted(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    (evaluation,), _ = await evaluate(engine)
+    server.script([{"model": "json", "behaviour": "hang"}])
+    judge = {"type": "llm", "model": "scripted/json", "prompt": "Good? {{ output }}"}
+    service = engine.engine.evaluations
+    started = await service.rescore(engine.tenant, evaluation.id, [judge])
+    with pytest.raises(Conflict) as refused:
+        await service.delete(engine.tenant, evaluation.id)
+    assert refused.value.code == "evaluation_in_use"
+    execution_id = started.submitted.execution.id
+    await engine.engine.executions.cancel(engine.tenant, execution_id)
+    await engine.engine.executions.wait(engine.tenant, execution_id, 60)
+    await service.delete(engine.tenant, evaluation.id)
+
+
+async def test_lists_by_accuracy_know_nothing_of_numbers_that_were_taken_back(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "status": 400}, {"contains": "four", "status": 400}])
+    (best,), _ = await evaluate(engine)
+    server.script([])
+    (usual,), _ = await evaluate(engine)
+    assert (best.primary_mean, usual.primary_mean) == (1.0, 0.5)
+    server.script([{"behaviour": "hang"}])
+    service = engine.engine.evaluations
+    reopened = await service.retry(engine.tenant, best.id, "failed")
+    found, _ = await service.page(engine.tenant, EvaluationFilter(order="accuracy"), 0, 10)
+    assert [evaluation.id for evaluation in found] == [usual.id, best.id]
+    await engine.engine.executions.cancel(engine.tenant, reopened.id)
+    await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
+
+
+async def test_no_more_is_planned_at_once_than_there_is_room_for() -> None:
+    async def rows() -> AsyncIterator[list[BenchmarkRow]]:
+        yield [BenchmarkRow(str(number), number) for number in range(250)]
+        yield [BenchmarkRow("last", 0)]
+
+    shape = Shape(251, 3, 40)
+    pages = [page async for page in items_of(rows(), shape)]
+    assert max(map(len, pages)) <= PAGE_ITEMS
+    items = [item for page in pages for item in page]
+    places = [(item.row.id, item.variant, item.epoch) for item in items]
+    assert len(places) == shape.items
+    for ordinal in (0, 119, 120, 29_999, 30_119):
+        row, variant, epoch = shape.place(ordinal)
+        assert places[ordinal] == ("last" if row == 250 else str(row), variant, epoch)
+
+
+async def test_more_answers_than_an_execution_numbers_are_refused(engine: TestEngine) -> None:
+    await upload(engine, [{"id": str(n), "input": n, "truth": n} for n in range(20_001)])
+    variants = tuple(Variant(name=str(n), model="scripted/echo") for n in range(50))
+    with pytest.raises(Invalid) as refused:
+        await evaluate(engine, variants=variants, epochs=1_000)
+    assert [fault.path for fault in refused.value.errors] == ["epochs"]
