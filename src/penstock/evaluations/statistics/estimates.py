@@ -128,8 +128,9 @@ def _clustered_interval(found: ClusteredMean, level: float, share: bool) -> tupl
         return "t_clustered", pivot.interval(level), note
     worth = _worth(pivot, found.clusters)
     if pivot.standard_error and worth * min(pivot.mean, 1 - pivot.mean) < FEW_EVENTS:
-        # Few ones among zeros, or the other way round, are known to lean.
-        low, high = replace(pivot, lean=found.lean).interval(level)
+        # Few ones among zeros are known to lean one way, few zeros among ones the other; what leans back is chance.
+        lean = max(0.0, found.lean) if pivot.mean < 0.5 else min(0.0, found.lean)
+        low, high = replace(pivot, lean=lean).interval(level)
         return "t_clustered", (max(0.0, low), min(1.0, high)), _RARE
     bounds = wilson(pivot.mean, worth, t_quantile(level, pivot.degrees))
     return "wilson_clustered", bounds, note if pivot.standard_error else _SAME

@@ -180,3 +180,13 @@ def test_order_does_not_matter() -> None:
     first = estimate(values.tolist(), clusters=clusters)
     second = estimate(values[turned].tolist(), clusters=[clusters[place] for place in turned])
     assert bounds(first) == pytest.approx(bounds(second), **CLOSE)
+
+
+def test_few_successes_in_few_clusters_lean_only_the_way_they_are_known_to() -> None:
+    answers = [0.0, 0.0, 1.0, 0.0, *[0.0] * 4, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    clusters = [f"lamps {number // 4}" for number in range(16)]
+    rare = estimate(answers, clusters=clusters)
+    common = estimate([1 - answer for answer in answers], clusters=clusters)
+    assert rare.high is not None
+    assert rare.high >= 0.1875 + 3.18 * 0.0625 - 1e-3, "at least what Student's t with three degrees of freedom says"
+    assert common.low == pytest.approx(1 - rare.high)
