@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -44,6 +45,8 @@ from penstock.types import Json, JsonObject, Tenant
 
 FRESH_SECONDS = 2.0
 _MOST_FRESH = 1_000
+_Moment: TypeAlias = tuple[str, int, str]
+"""An evaluation's id, generation and status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class EvaluationService:
         self._world = world
         self._store = world.store
         self._executions = world.executions
-        self._fresh: dict[tuple[str, int], tuple[float, JsonObject]] = {}
+        self._fresh: dict[_Moment, tuple[float, JsonObject]] = {}
+        self._adding_up: WeakValueDictionary[_Moment, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def pinner(self) -> Pinner:
@@ -206,22 +210,21 @@ class EvaluationService:
         """What its rows add up to (see `summary.summarise`): kept once it is over, up to two seconds old before."""
         if evaluation.metrics is not None:
             return evaluation.metrics
-        over = Status(evaluation.status).terminal
-        key = evaluation.id, evaluation.generation
-        known = self._fresh.get(key)
-        if not over and known is not None and time.monotonic() < known[0]:
-            return known[1]
-        started = time.monotonic()
-        made = await self._added_up(evaluation)
-        if over:
-            self._fresh.pop(key, None)
-            await self._keep(evaluation, made)
+        key = evaluation.id, evaluation.generation, evaluation.status
+        # Whoever asks meanwhile waits for these numbers, instead of adding them up once more beside it.
+        async with self._adding_up.setdefault(key, asyncio.Lock()):
+            until, made = self._fresh.get(key, (0.0, {}))
+            started = time.monotonic()
+            if started < until:
+                return made
+            made = await self._added_up(evaluation)
+            if Status(evaluation.status).terminal:
+                await self._keep(evaluation, made)
+            if len(self._fresh) >= _MOST_FRESH:
+                self._fresh.clear()
+            now = time.monotonic()
+            self._fresh[key] = (now + max(FRESH_SECONDS, 10 * (now - started)), made)
             return made
-        if len(self._fresh) >= _MOST_FRESH:
-            self._fresh.clear()
-        took = time.monotonic() - started
-        self._fresh[key] = (time.monotonic() + max(FRESH_SECONDS, 10 * took), made)
-        return made
 
     async def _added_up(self, evaluation: Evaluation) -> JsonObject:
         scores = await read_scores(self._store, evaluation)

@@ -499,3 +499,18 @@ async def test_more_answers_than_an_execution_numbers_are_refused(engine: TestEn
     with pytest.raises(Invalid) as refused:
         await evaluate(engine, variants=variants, epochs=1_000)
     assert [fault.path for fault in refused.value.errors] == ["epochs"]
+
+
+async def test_whoever_asks_at_the_same_moment_gets_numbers_that_are_added_up_once(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    await upload(engine)
+    server.script([{"contains": "four", "behaviour": "hang"}])
+    service = engine.engine.evaluations
+    asked = EvaluationRequest("numbers", (Variant(model="scripted/echo"),), scorers=("exact",))
+    started = await service.start(engine.tenant, asked)
+    (evaluation,) = started.evaluations
+    found = await asyncio.gather(*(service.metrics(evaluation) for _ in range(5)))
+    assert all(one is found[0] for one in found)
+    await engine.engine.executions.cancel(engine.tenant, evaluation.execution_id)
+    await engine.engine.executions.wait(engine.tenant, evaluation.execution_id, 60)
