@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import astuple, dataclass, replace
 
@@ -15,7 +14,7 @@ from penstock.models.parameters import merged
 from penstock.models.prices import Price, Prices
 from penstock.models.providers.base import Endpoint, ProviderAnswer, Tokens
 from penstock.models.providers.registry import PROVIDERS, adapters
-from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parse
+from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parsed
 from penstock.models.usage import NOTHING, Amounts, Usage
 from penstock.models.wire import Message, ModelRequest, ModelResponse
 from penstock.models.worst_case import bounded, worst_case
@@ -24,7 +23,6 @@ from penstock.types import Json, JsonObject, Tenant
 
 _MAX_LIMITERS = 1_000
 _MAX_CAUSE_CHARS = 2_000
-_PARSE_ELSEWHERE_CHARS = 100_000
 _TEST_TIMEOUT_SECONDS = 60.0
 _NOT_BILLED = frozenset({"model_rate_limited", "model_refused_request", "model_error", "model_key_missing"})
 """Failures in which the provider itself said that there is no answer."""
@@ -250,9 +248,9 @@ async def _value(request: ModelRequest, answer: ProviderAnswer) -> Json:
     """The answer's value. Raises `Mismatch`, or a `StepError` where asking again cannot help."""
     schema = request.schema or {}
     try:
-        if len(answer.text) > _PARSE_ELSEWHERE_CHARS:
-            return await asyncio.to_thread(parse, answer.text, schema)
-        return parse(answer.text, schema)
+        return await parsed(answer.text, schema)
+    except SchemaInvalid as error:
+        raise StepError("schema_invalid", f"the JSON Schema cannot be used: {error}") from error
     except Mismatch:
         if answer.finish_reason == "length":
             raise _truncated(request, answer) from None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -24,8 +25,10 @@ def grade() -> Grade:
         scorer_type = registry()[kind]
         valid = scorer_type.settings_type.model_validate({"type": kind, **settings})
         scorer = scorer_type(valid)
-        assert isinstance(scorer, PureScorer)
-        return scorer.grade(Sample("1", "the question", output, truth, metadata or {}))
+        sample = Sample("1", "the question", output, truth, metadata or {})
+        if isinstance(scorer, PureScorer):
+            return scorer.grade(sample)
+        return asyncio.run(scorer.score(sample, _unused_context()))
 
     return graded
 
@@ -33,4 +36,8 @@ def grade() -> Grade:
 @pytest.fixture
 def unused_context() -> ScoringContext:
     """For scorers that use nothing of the outside world."""
+    return _unused_context()
+
+
+def _unused_context() -> ScoringContext:
     return ScoringContext(Tenant("organization", "project"), cast(Services, cast(Any, None)))

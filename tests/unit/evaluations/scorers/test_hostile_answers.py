@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, cast
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.evaluations.scorers import registry
-from penstock.evaluations.scorers.base import Outcome, Sample, Scored
+from penstock.evaluations.scorers.base import Outcome, Sample, Scored, ScoringContext
 from penstock.evaluations.scorers.pure import PureScorer
 from penstock.evaluations.scorers.verifiable import KINDS
+from penstock.flows.services import Services
+from penstock.types import Tenant
 
 CHARS = 40_000
 _KWARGS = {
@@ -44,8 +49,11 @@ def _outcome(kind: str, answer: str) -> Outcome:
     options = {**SETTINGS.get(kind, {}), **MORE.get(kind, {}), **(EVERY_OPTION if kind == "exact" else {})}
     scorer_type = registry()[kind]
     scorer = scorer_type(scorer_type.settings_type.model_validate({"type": kind, **options}))
-    assert isinstance(scorer, PureScorer)
-    return scorer.grade(Sample("1", "", answer, TRUTHS.get(kind, "5"), METADATA))
+    sample = Sample("1", "", answer, TRUTHS.get(kind, "5"), METADATA)
+    if isinstance(scorer, PureScorer):
+        return scorer.grade(sample)
+    context = ScoringContext(Tenant("organization", "project"), cast(Services, cast(Any, None)))
+    return asyncio.run(scorer.score(sample, context))
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_SCORERS)

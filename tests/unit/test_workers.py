@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import StepError
-from penstock.evaluations.scorers.workers import WorkerPool
+from penstock.workers import WorkerPool
 
 PROGRAM = """
 import json, os, sys, time
