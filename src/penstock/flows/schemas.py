@@ -60,9 +60,6 @@ class InputSchema:
             "additionalProperties": False,
         }
         self._defaults = {name: field.default for name, field in fields.items() if "default" in field.model_fields_set}
-        if most_checks(self.json_schema) > MOST_CHECKS:
-            many = f"it refers to itself, or asks for more than {MOST_CHECKS:,} checks of one value"
-            raise SchemaInvalid(f"the JSON Schema could take too long: {many}")
         try:
             self._validator = Draft202012Validator(
                 self.json_schema,
@@ -72,6 +69,9 @@ class InputSchema:
             )
         except (ValueError, ReferencingError) as error:
             raise SchemaInvalid(_cut(str(error).partition("\n\nFailed")[0])) from None
+        if most_checks(self.json_schema) > MOST_CHECKS:
+            many = f"it refers to itself, or asks for more than {MOST_CHECKS:,} checks of one value"
+            raise SchemaInvalid(f"the JSON Schema could take too long: {many}")
 
     def accept(self, value: Json) -> tuple[dict[str, Json], tuple[FieldError, ...]]:
         """The input with defaults filled in, and every fault by field; nothing is converted silently."""

@@ -101,7 +101,7 @@ def test_every_fault_is_told_at_once() -> None:
     ("items", "reason"),
     [
         ("{type: 5}", "is not valid"),
-        ("{$ref: '#/nowhere'}", "too long"),
+        ("{$ref: '#/nowhere'}", "does not exist"),
         ("{$ref: '#'}", "refers to itself"),
     ],
 )
