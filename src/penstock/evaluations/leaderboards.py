@@ -132,9 +132,13 @@ class Leaderboards:
             raise NotFound("leaderboard_unknown", f"There is no leaderboard {id_or_slug!r} that this project may see.")
         return found
 
-    async def page(self, tenant: Tenant, order: Order, offset: int, limit: int) -> tuple[list[LeaderboardRecord], int]:
-        """Some of those the tenant may see, the project's own first, and how many there are."""
-        return await self._store.read(rows.page(tenant, order, offset, limit))
+    async def page(
+        self, tenant: Tenant, order: Order, offset: int, limit: int, *, descending: bool | None = None
+    ) -> tuple[list[LeaderboardRecord], int]:
+        """Some of those the tenant may see, the project's own first, and how many there are. Unless asked otherwise the
+        heaviest come first, names and times in their order."""
+        down = order == "weight" if descending is None else descending
+        return await self._store.read(rows.page(tenant, order, down, offset, limit))
 
     async def update(self, tenant: Tenant, id_or_slug: str, wanted: LeaderboardChange) -> LeaderboardRecord:
         """Raises as `create` does, and `NotFound` also for one of another project."""

@@ -82,7 +82,8 @@ async def list_spaces(call: StratixCall) -> Response:
     """Those that the project may see, its own first."""
     page = call.query.page()
     order = _ORDERS[call.query.word("sort_by", _ORDERS, "weight")]
-    found, total = await call.engine.leaderboards.page(call.tenant, order, page.offset, page.size)
+    down = call.query.descending(order == "weight")
+    found, total = await call.engine.leaderboards.page(call.tenant, order, page.offset, page.size, descending=down)
     shown = [await _shown(call, one) for one in found]
     return wrapped({"evaluation_spaces": shown, "count": len(shown), "total_count": total})
 
