@@ -124,18 +124,16 @@ async def read_scores(store: Store, evaluation: Evaluation) -> Scores:
         scores.tried[name] = Tried()
     after = ""
     while True:
-        page = await store.read(rows.outputs(evaluation.tenant, evaluation.execution_no, after, PAGE))
-        await asyncio.to_thread(_add_page, scores, evaluation.variant, page)
+        page = await store.read(rows.outputs(evaluation, after, PAGE))
+        await asyncio.to_thread(_add_page, scores, page)
         if len(page) < PAGE:
             return scores
         after = page[-1]["path"]
 
 
-def _add_page(scores: Scores, variant: int, page: Sequence[Any]) -> None:
+def _add_page(scores: Scores, page: Sequence[Any]) -> None:
     for row in page:
-        number, of_variant, _ = scores.shape.place(paths.ordinal_of(row["path"]))
-        if of_variant != variant:
-            continue
+        number, _, _ = scores.shape.place(paths.ordinal_of(row["path"]))
         if row["status"] == ItemStatus.SUCCEEDED and row["output"] is not None:
             scores.add(_decode(row["output"]), number)
         elif row["status"] == ItemStatus.FAILED:

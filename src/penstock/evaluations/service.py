@@ -228,11 +228,8 @@ class EvaluationService:
 
     async def _added_up(self, evaluation: Evaluation) -> JsonObject:
         scores = await read_scores(self._store, evaluation)
-        used = await self._store.read(
-            stored.usage_by_variant(evaluation.tenant, evaluation.execution_no, evaluation.shape)
-        )
-        row = used.get(evaluation.variant)
-        usage = Usage() if row is None else Usage(*(int(row[column]) for column in results.USAGE_COLUMNS))
+        used = await self._store.read(stored.usage(evaluation))
+        usage = Usage(*(int(used[column] or 0) for column in results.USAGE_COLUMNS))
         spec: Any = evaluation.spec
         return await asyncio.to_thread(summarise, scores, spec["reducer"], usage_body(usage))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.evaluations.model import Evaluation, EvaluationFilter, Order, Shape
+from penstock.evaluations.model import Evaluation, EvaluationFilter, Order
 from penstock.executions import paths
 from penstock.storage.steps import OF_PATHS
 from penstock.storage.store import Transaction, placeholders
@@ -35,6 +35,9 @@ _KEEP_METRICS = """
 update evaluations set metrics = $3, metrics_generation = $4, primary_mean = $5, latency_mean_ms = $6
 where project_id = $1 and id = $2
 """
+
+_VARIANT = f"((cast(substr({{0}}.path, 1, {paths.WIDTH}) as integer) / ${{1}}) % ${{2}})"
+"""Which variant an item or step is of (see `Shape`); the arguments are epochs and variants."""
 
 _ORPHANS = """
 delete from evaluations where id in (
@@ -241,37 +244,43 @@ def unusual_paths(tenant: Tenant, execution_no: int, status: str, after: str, li
     return [row["path"] for row in rows]
 
 
-def outputs(tenant: Tenant, execution_no: int, after: str, limit: int) -> Transaction[list[Any]]:
-    """Path, status and output of top-level items, in order from behind a stored path."""
+def outputs(evaluation: Evaluation, after: str, limit: int) -> Transaction[list[Any]]:
+    """Path, status and output of an evaluation's items, in order from behind a stored path."""
+    shape = evaluation.shape
     return (
         yield (
             "select i.path, i.status, i.output from items i"
             " join executions e on e.no = i.execution_no and e.project_id = $4"
-            " where i.execution_no = $1 and i.path > $2 and length(i.path) = $5 order by i.path limit $3",
-            execution_no,
+            " where i.execution_no = $1 and i.path > $2 and length(i.path) = $5"
+            f" and {_VARIANT.format('i', 6, 7)} = $8 order by i.path limit $3",
+            evaluation.execution_no,
             after,
             limit,
-            tenant.project_id,
+            evaluation.tenant.project_id,
             paths.WIDTH,
+            shape.epochs,
+            shape.variants,
+            evaluation.variant,
         )
     )
 
 
-def usage_by_variant(tenant: Tenant, execution_no: int, shape: Shape) -> Transaction[dict[int, Any]]:
-    """What the steps of each variant consumed; a row's columns are those of `storage.steps.usage`."""
-    variant = f"((cast(substr(s.path, 1, {paths.WIDTH}) as integer) / $3) % $4)"
+def usage(evaluation: Evaluation) -> Transaction[Any]:
+    """What the steps of an evaluation's items consumed, of all generations; null where there are none."""
+    shape = evaluation.shape
     rows = yield (
-        f"select {variant} as variant, sum(s.model_calls) as model_calls, sum(s.input_tokens) as input_tokens,"
+        "select sum(s.model_calls) as model_calls, sum(s.input_tokens) as input_tokens,"
         " sum(s.output_tokens) as output_tokens, sum(s.cached_tokens) as cached_tokens,"
         " sum(s.cost_nanos) as cost_nanos, sum(s.unpriced_calls) as unpriced_calls, sum(s.ecu_micros) as ecu_micros"
         " from steps s join executions e on e.no = s.execution_no and e.project_id = $2"
-        " where s.execution_no = $1 group by 1",
-        execution_no,
-        tenant.project_id,
+        f" where s.execution_no = $1 and {_VARIANT.format('s', 3, 4)} = $5",
+        evaluation.execution_no,
+        evaluation.tenant.project_id,
         shape.epochs,
         shape.variants,
+        evaluation.variant,
     )
-    return {int(row["variant"]): row for row in rows}
+    return rows[0]
 
 
 def evaluation_of(row: Any) -> Evaluation:

@@ -15,7 +15,7 @@ from penstock.evaluations.job import PAGE_ITEMS, items_of
 from penstock.evaluations.model import Evaluation, EvaluationFilter, Shape
 from penstock.evaluations.requests import EvaluationRequest, Variant
 from penstock.evaluations.results import ResultRow, RowFilter
-from penstock.executions.model import Execution, RetryRequest
+from penstock.executions.model import Budget, Execution, RetryRequest
 from penstock.testing.engine import TestEngine, open_engine
 from penstock.testing.model_server import ModelServer
 from penstock.types import Tenant
@@ -514,3 +514,14 @@ async def test_whoever_asks_at_the_same_moment_gets_numbers_that_are_added_up_on
     assert all(one is found[0] for one in found)
     await engine.engine.executions.cancel(engine.tenant, evaluation.execution_id)
     await engine.engine.executions.wait(engine.tenant, evaluation.execution_id, 60)
+
+
+async def test_an_answer_that_a_budget_cut_off_is_no_answer_for_others(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "text": "tw", "finishReason": "length"}])
+    await evaluate(engine, cache=True, budget=Budget(tokens=1_000_000))
+    server.script([])
+    before = len(server.calls())
+    (evaluation,), _ = await evaluate(engine, cache=True)
+    assert [call["prompt"] for call in server.calls()[before:]] == ["two"]
+    assert [row.answer.output for row in await rows_of(engine, evaluation) if row.answer][1] == "two"
