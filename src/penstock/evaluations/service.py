@@ -266,10 +266,9 @@ class EvaluationService:
         if await self._store.read(stored.being_rescored(tenant, evaluation_id)):
             detail = "Its answers are being scored again; delete it when that is over."
             raise Conflict("evaluation_in_use", detail)
-        others = [one for one in await self.of_execution(tenant, evaluation.execution_id) if one.id != evaluation_id]
-        if not others:
+        if not await self._store.write(stored.delete_beside_others(evaluation)):
             await self._executions.delete(tenant, evaluation.execution_id)
-        await self._store.write(stored.delete(tenant, evaluation_id))
+            await self._store.write(stored.delete(tenant, evaluation_id))
 
     # Running
 

@@ -167,6 +167,20 @@ def delete(tenant: Tenant, evaluation_id: str) -> Transaction[None]:
     yield "delete from evaluations where project_id = $1 and id = $2", tenant.project_id, evaluation_id
 
 
+def delete_beside_others(evaluation: Evaluation) -> Transaction[bool]:
+    """Remove one of several of an execution; False where it is the last, which goes with its execution."""
+    tenant = evaluation.tenant
+    others = yield (
+        "select 1 from evaluations where project_id = $1 and execution_id = $2 and id <> $3 limit 1",
+        tenant.project_id,
+        evaluation.execution_id,
+        evaluation.id,
+    )
+    if others:
+        yield from delete(tenant, evaluation.id)
+    return bool(others)
+
+
 def forget_orphans(before: int, limit: int) -> Transaction[bool]:
     """Drop so many of those made before a moment whose execution is gone; True while there may be more."""
     rows = yield _ORPHANS, before, limit

@@ -525,3 +525,13 @@ async def test_an_answer_that_a_budget_cut_off_is_no_answer_for_others(engine: T
     (evaluation,), _ = await evaluate(engine, cache=True)
     assert [call["prompt"] for call in server.calls()[before:]] == ["two"]
     assert [row.answer.output for row in await rows_of(engine, evaluation) if row.answer][1] == "two"
+
+
+async def test_the_last_of_several_that_are_deleted_at_once_takes_the_execution_with_it(engine: TestEngine) -> None:
+    await upload(engine)
+    variants = (Variant(name="a", model="scripted/echo"), Variant(name="b", model="scripted/fixed:x"))
+    evaluations, ended = await evaluate(engine, variants=variants)
+    service = engine.engine.evaluations
+    await asyncio.gather(*(service.delete(engine.tenant, evaluation.id) for evaluation in evaluations))
+    with pytest.raises(NotFound):
+        await engine.engine.executions.get(engine.tenant, ended.id)
