@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +95,39 @@ async def test_closing_ends_the_workers(pool: WorkerPool) -> None:
     pool.close()
     assert not _alive(pid)
     assert (await pool.run({"do": "work"}, seconds=30))["pid"] != pid
+
+
+def test_a_worker_in_an_endless_loop_dies_with_whoever_started_it(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import os\ninput()\nprint(os.getpid(), file=open('pid', 'w'), flush=True)\nwhile True: pass\n")
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import asyncio, pathlib, sys\nfrom penstock.workers import WorkerPool\n"
+            "asyncio.run(WorkerPool(pathlib.Path(sys.argv[1])).run({}, seconds=600))",
+            str(program),
+        ],
+        cwd=tmp_path,
+    )
+    try:
+        written = tmp_path / "pid"
+        while not written.exists() or not written.read_text():
+            assert parent.poll() is None
+            time.sleep(0.05)
+    finally:
+        parent.kill()
+        parent.wait()
+    worker = int(written.read_text())
+    until = time.monotonic() + 30
+    while _runs(worker):
+        assert time.monotonic() < until, "it outlived its parent"
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
