@@ -30,7 +30,7 @@ class StartBatch:
         flow = draw.choice(flows.NAMES)
         inputs = [flows.a_row(flow, draw) for _ in range(draw.randint(3, 30))]
         body: dict[str, Any] = {"inputs": inputs, "metadata": {"token": token}, **self.options(stage)}
-        await start(stage, f"/flows/{flow}/executions", body, token, inputs=inputs)
+        await start(stage, flow, body, token, inputs=inputs)
 
     def options(self, stage: Stage) -> dict[str, Any]:
         """How this run differs from a plain one."""
@@ -49,8 +49,13 @@ class StartBatch:
         return chosen
 
 
-async def start(stage: Stage, path: str, body: dict[str, Any], token: str, **facts: Any) -> str | None:
-    """Start a run and note its acknowledgement; the execution, None when it was refused."""
+async def start(stage: Stage, flow: str, body: dict[str, Any], token: str, **facts: Any) -> str | None:
+    """Start a flow and note its acknowledgement; the execution, None when it was refused."""
+    return await begin(stage, f"/flows/{flow}/executions", body, token, **facts)
+
+
+async def begin(stage: Stage, path: str, body: dict[str, Any], token: str, **facts: Any) -> str | None:
+    """The same for whatever a path starts."""
     answer = await stage.insist("POST", path, json=body, headers={"Idempotency-Key": token})
     if answer.status_code not in (200, 202):
         stage.ledger.note("refused", token=token, status=answer.status_code, body=answer.text)
@@ -70,7 +75,7 @@ class StartDataset:
         body: dict[str, Any] = {"dataset": flows.DATASET, "metadata": {"token": token}}
         if stage.draw.random() < 0.5:
             body["selection"] = {"first": stage.draw.randint(1, flows.DATASET_ROWS)}
-        await start(stage, f"/flows/{flow}/executions", body, token)
+        await start(stage, flow, body, token)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class StartEvaluation:
         token = stage.token()
         body = flows.evaluation(token, judged=stage.draw.random() < 0.5)
         body |= {"metadata": {"token": token}, **StartBatch().options(stage)}
-        await start(stage, "/evaluations", body, token)
+        await begin(stage, "/evaluations", body, token)
 
 
 @dataclass(frozen=True)
