@@ -80,7 +80,8 @@ def _stops(evidence: Evidence) -> dict[str, list[int]]:
 
 
 def _excused(first: Call, again: Call, evidence: Evidence, stops: dict[str, list[int]]) -> bool:
-    if any(first.number < kill.calls <= again.number for kill in evidence.kills if kill.cuts):
+    # By when they came in: a busy model server may log a call that a kill has cut off after the kill was noted.
+    if any(first.received_at <= kill.at <= again.received_at for kill in evidence.kills if kill.cuts):
         return True
     return any(first.received_at <= at <= again.received_at for at in stops.get(first.step.execution, ()))
 

@@ -55,8 +55,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A death: how many calls had been logged, and which steps the store held then."""
+    """A death: when it was over, how many calls had been logged, and which steps the store held then."""
 
+    at: int
     calls: int
     running: int
     way: str
@@ -156,4 +157,4 @@ def _step(prompt: str) -> Step | None:
 def _kill(folder: Path, fact: dict[str, Any]) -> Kill:
     recorded = json.loads((folder / fact["recorded"]).read_text())
     steps = frozenset(Step(execution, paths.shown(path), node) for execution, path, node in recorded)
-    return Kill(fact["calls"], fact["running"], fact["way"], fact["target"], steps)
+    return Kill(fact["at"], fact["calls"], fact["running"], fact["way"], fact["target"], steps)

@@ -38,7 +38,7 @@ async def evidence(tmp_path: Path) -> Evidence:
         tmp_path, "select e.id, s.path, s.node from steps s join executions e on e.no = s.execution_no order by s.no"
     )
     calls = [_call(number, Step(row["id"], shown(row["path"]), row["node"])) for number, row in enumerate(steps)]
-    kill = Kill(4, 1, "kill", "up", frozenset(call.step for call in calls[:4]))
+    kill = Kill(1004, 4, 1, "kill", "up", frozenset(call.step for call in calls[:4]))
     facts: list[dict[str, Any]] = [
         {"kind": "acknowledged", "execution": e.id, "token": token, "at": 1, "inputs": [1, 2, 3]}
         for e, token in zip(ended, ("one", "two"), strict=True)
