@@ -16,7 +16,7 @@ demo: $(VENV)/run.stamp
 	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --timeout 120
+	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 120
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

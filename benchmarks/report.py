@@ -23,6 +23,7 @@ NAMES = (
     "large_execution",
     "cancel",
     "cold_start",
+    "interval_coverage",
 )
 PENSTOCK = "Penstock"
 

@@ -50,13 +50,18 @@ class StartBatch:
 
 
 async def start(stage: Stage, flow: str, body: dict[str, Any], token: str, **facts: Any) -> str | None:
-    """Start a run and note its acknowledgement; the execution, None when it was refused."""
-    answer = await stage.insist("POST", f"/flows/{flow}/executions", json=body, headers={"Idempotency-Key": token})
+    """Start a flow and note its acknowledgement; the execution, None when it was refused."""
+    return await begin(stage, f"/flows/{flow}/executions", body, token, **facts)
+
+
+async def begin(stage: Stage, path: str, body: dict[str, Any], token: str, **facts: Any) -> str | None:
+    """The same for whatever a path starts."""
+    answer = await stage.insist("POST", path, json=body, headers={"Idempotency-Key": token})
     if answer.status_code not in (200, 202):
         stage.ledger.note("refused", token=token, status=answer.status_code, body=answer.text)
         return None
     execution = str(answer.json()["executionId"])
-    stage.acknowledged(execution, token, flow=flow, options={k: v for k, v in body.items() if k != "inputs"}, **facts)
+    stage.acknowledged(execution, token, path=path, options={k: v for k, v in body.items() if k != "inputs"}, **facts)
     return execution
 
 
@@ -71,6 +76,17 @@ class StartDataset:
         if stage.draw.random() < 0.5:
             body["selection"] = {"first": stage.draw.randint(1, flows.DATASET_ROWS)}
         await start(stage, flow, body, token)
+
+
+@dataclass(frozen=True)
+class StartEvaluation:
+    """Evaluate the model on the benchmark; half of the times another call judges each answer."""
+
+    async def act(self, stage: Stage) -> None:
+        token = stage.token()
+        body = flows.evaluation(token, judged=stage.draw.random() < 0.5)
+        body |= {"metadata": {"token": token}, **StartBatch().options(stage)}
+        await begin(stage, "/evaluations", body, token)
 
 
 @dataclass(frozen=True)
@@ -201,6 +217,7 @@ class Look:
 WEIGHTED: Sequence[tuple[Actor, int]] = (
     (StartBatch(), 8),
     (StartDataset(), 2),
+    (StartEvaluation(), 4),
     (CallAndWait(), 5),
     (StartUnnamed(), 2),
     (Cancel(), 3),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from standardwebhooks import Webhook
 
@@ -79,7 +80,8 @@ def _stops(evidence: Evidence) -> dict[str, list[int]]:
 
 
 def _excused(first: Call, again: Call, evidence: Evidence, stops: dict[str, list[int]]) -> bool:
-    if any(first.number < kill.calls <= again.number for kill in evidence.kills if kill.cuts):
+    # By when they came in: a busy model server may log a call that a kill has cut off after the kill was noted.
+    if any(first.received_at <= kill.at <= again.received_at for kill in evidence.kills if kill.cuts):
         return True
     return any(first.received_at <= at <= again.received_at for at in stops.get(first.step.execution, ()))
 
@@ -189,6 +191,38 @@ def wrong_sums(evidence: Evidence) -> Iterator[str]:
             yield f"{row['id']} counts {usage['modelCalls']} calls, its steps {row['model_calls']}"
         if usage["costUsd"] != usd_from_nanos(row["cost_nanos"]):
             yield f"{row['id']} cost {usage['costUsd']}, its steps {usd_from_nanos(row['cost_nanos'])}"
+
+
+def wrong_scores(evidence: Evidence) -> Iterator[str]:
+    """7. What an evaluation says of its scores is what its rows add up to, and a completed one says it."""
+    for row in evidence.rows(_UNSAID):
+        yield f"{row['id']} is {row['status']}, and its evaluation says nothing of its scores"
+    found: dict[str, dict[str, list[float]]] = {}
+    said: dict[str, Any] = {}
+    for row in evidence.rows(_SCORED):
+        said[row["id"]] = json.loads(row["metrics"])
+        of_scorers = found.setdefault(row["id"], {name: [] for name in said[row["id"]]["scores"]})
+        if row["status"] == "succeeded":
+            for name, outcome in json.loads(row["output"])["scores"].items():
+                if outcome["status"] == "scored":
+                    of_scorers[name].append(outcome["value"])
+    for evaluation, of_scorers in found.items():
+        for name, values in of_scorers.items():
+            summary = said[evaluation]["scores"][name]
+            mean = sum(values) / len(values) if values else None
+            if summary["n"] != len(values) or (mean is not None and abs(summary["mean"] - mean) > 1e-9):
+                yield f"{evaluation} says {name} {summary['mean']} of {summary['n']}, its rows {mean} of {len(values)}"
+
+
+_UNSAID = """
+select e.id, e.status from executions e left join evaluations v on v.execution_id = e.id
+where e.kind = 'evaluation' and (v.id is null or e.status = 'completed'
+  and (v.metrics is null or v.metrics_generation <> e.generation))
+"""
+_SCORED = """
+select v.id, v.metrics, i.status, i.output from evaluations v join executions e on e.id = v.execution_id
+join items i on i.execution_no = e.no where v.metrics is not null and v.metrics_generation = e.generation
+"""
 
 
 def overspent(evidence: Evidence) -> Iterator[str]:
@@ -339,6 +373,7 @@ CHECKS: dict[str, Check] = {
     "stuck": stuck,
     "leaked": leaked,
     "wrong sums": wrong_sums,
+    "wrong scores": wrong_scores,
     "event gaps": gaps,
     "after a stop": after_stop,
     "overspent": overspent,

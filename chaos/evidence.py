@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from chaos.flows import JUDGED
 from chaos.ledger import read_lines
 from penstock.executions import paths
 
-_PROMPT = re.compile(r"\[(exec_\S+) (\S+) (\S+)\]")
+_PROMPT = re.compile(r"\[(\S+) (\S+) (\S+)\]")
+_JUDGED = re.compile(rf"\[(\S+) {JUDGED}\] <\S+>\s*(\d+)")
 
 
 class Step(NamedTuple):
@@ -53,8 +55,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A death: how many calls had been logged, and which steps the store held then."""
+    """A death: when it was over, how many calls had been logged, and which steps the store held then."""
 
+    at: int
     calls: int
     running: int
     way: str
@@ -81,7 +84,8 @@ class Evidence:
     def read(cls, folder: Path) -> Evidence:
         """The evidence that a run left in its folder."""
         facts = list(read_lines(folder / "ledger.jsonl"))
-        calls = [call for n, line in enumerate(read_lines(folder / "calls.jsonl")) if (call := _call(n, line))]
+        tokens = _executions_by_token(folder / "data")
+        calls = [call for n, line in enumerate(read_lines(folder / "calls.jsonl")) if (call := _call(n, line, tokens))]
         kills = [_kill(folder, fact) for fact in facts if fact["kind"] == "kill"]
         deliveries = list(read_lines(folder / "hooks.jsonl"))
         return cls(folder / "data" / "penstock.db", calls, kills, facts, deliveries)
@@ -121,13 +125,20 @@ def open_store(data: Path) -> Iterator[sqlite3.Connection]:
         store.close()
 
 
-def _call(number: int, line: dict[str, Any]) -> Call | None:
-    named = _PROMPT.match(line["prompt"])
-    if named is None:
+def _executions_by_token(data: Path) -> dict[str, str]:
+    """A prompt of an evaluation cannot name its execution, only the token that it was asked for with."""
+    with open_store(data) as store:
+        rows = store.execute("select id, metadata from executions where metadata is not null").fetchall()
+    return {json.loads(row["metadata"]).get("token", ""): row["id"] for row in rows}
+
+
+def _call(number: int, line: dict[str, Any], tokens: dict[str, str]) -> Call | None:
+    step = _step(line["prompt"])
+    if step is None:
         return None
     return Call(
         number=number,
-        step=Step(*named.groups()),
+        step=step._replace(execution=tokens.get(step.execution, step.execution)),
         received_at=line["receivedAt"],
         status=line["status"],
         behaviour=line["behaviour"],
@@ -136,7 +147,14 @@ def _call(number: int, line: dict[str, Any]) -> Call | None:
     )
 
 
+def _step(prompt: str) -> Step | None:
+    if judged := _JUDGED.match(prompt):
+        return Step(judged[1], judged[2], f"score:{JUDGED}")
+    named = _PROMPT.match(prompt)
+    return None if named is None else Step(*named.groups())
+
+
 def _kill(folder: Path, fact: dict[str, Any]) -> Kill:
     recorded = json.loads((folder / fact["recorded"]).read_text())
     steps = frozenset(Step(execution, paths.shown(path), node) for execution, path, node in recorded)
-    return Kill(fact["calls"], fact["running"], fact["way"], fact["target"], steps)
+    return Kill(fact["at"], fact["calls"], fact["running"], fact["way"], fact["target"], steps)

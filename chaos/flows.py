@@ -125,6 +125,33 @@ def documents(receiver: str) -> dict[str, str]:
 NAMES = tuple(documents(""))
 DATASET = "rows"
 DATASET_ROWS = 40
+BENCHMARK = "questions"
+BENCHMARK_ROWS = 25
+JUDGED = "judged"
+
+
+def questions(draw: Random) -> list[dict[str, Any]]:
+    """The rows of the benchmark; each knows its number, as the path of its item in an evaluation of all rows."""
+    moods = [draw.choice(MIXED) for _ in range(BENCHMARK_ROWS)]
+    return [{"id": str(n), "input": mood, "truth": mood, "metadata": {"n": n}} for n, mood in enumerate(moods)]
+
+
+def evaluation(token: str, *, judged: bool) -> dict[str, Any]:
+    """An evaluation whose calls are known by its token, by themselves or with those of a judge."""
+    judge = {
+        "type": "llm",
+        "name": JUDGED,
+        "model": MODEL,
+        "prompt": f"[{token} {JUDGED}] {{{{ metadata.n }}}} {{{{ output }}}}",
+        "params": {"maxTokens": 60},
+    }
+    return {
+        "benchmark": BENCHMARK,
+        "model": MODEL,
+        "prompt": f"[{token} {{{{ id }}}} generate] {{{{ input }}}};",
+        "params": {"maxTokens": 60},
+        "scorers": [{"type": "contains"}, *([judge] if judged else [])],
+    }
 
 
 def a_row(flow: str, draw: Random, moods: tuple[str, ...] = MIXED) -> dict[str, Any]:

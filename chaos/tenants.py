@@ -1,4 +1,4 @@
-"""Several projects with a key each, and what they need to run: a priced model, the flows, a data set."""
+"""Several projects with a key each, and what they need to run: a priced model, the flows, a data set, a benchmark."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def make_tenants(database: Path, count: int) -> list[Tenant]:
 
 
 async def furnish(client: httpx2.AsyncClient, model_url: str, receiver_url: str, draw: Random) -> str:
-    """Give a project its model, flows, data set and webhook endpoint; the secret that the endpoint's messages have."""
+    """Give a project all it needs, and a webhook endpoint; the secret that the endpoint's messages have."""
     model = {
         "name": flows.MODEL,
         "provider": "openai",
@@ -58,6 +58,7 @@ async def furnish(client: httpx2.AsyncClient, model_url: str, receiver_url: str,
     await _made(client, "/models", json=model)
     rows = [{"mood": draw.choice(flows.MIXED)} for _ in range(flows.DATASET_ROWS)]
     await _made(client, "/datasets", json={"name": flows.DATASET, "rows": rows})
+    await _made(client, "/benchmarks", json={"key": flows.BENCHMARK, "rows": flows.questions(draw)})
     for document in flows.documents(receiver_url).values():
         await _made(client, "/flows", content=document, headers={"content-type": "application/yaml"})
     endpoint = await _made(client, "/webhooks/endpoints", json={"url": f"{receiver_url}/told"})

@@ -22,6 +22,8 @@ from penstock.clock import now_ms, wall_ms
 from penstock.datasets.service import Datasets
 from penstock.errors import Unavailable
 from penstock.evaluations.benchmarks.service import BenchmarkService
+from penstock.evaluations.benchmarks.smart.job import KIND as DRAFT
+from penstock.evaluations.benchmarks.smart.service import Drafts
 from penstock.evaluations.comparisons import Comparisons
 from penstock.evaluations.estimates import Estimates
 from penstock.evaluations.experiments import Experiments
@@ -105,6 +107,7 @@ class Engine:
     evaluations: EvaluationService
     judges: Judges
     trace_evaluations: TraceEvaluations
+    drafts: Drafts
     limits: ProjectLimits
     webhooks: Webhooks
     lock: FolderLock | None
@@ -270,6 +273,8 @@ class Engine:
             JudgedWorld(store, executions, judges, TraceReader(store), services.models, limits)
         )
         jobs[TRACE_EVALUATION] = trace_evaluations.open_job
+        drafts = Drafts(store, executions, services, benchmarks, limits)
+        jobs[DRAFT] = drafts.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
         webhooks = Webhooks.wire(store, http, vault, executions, schedule)
         engine = cls(
@@ -285,6 +290,7 @@ class Engine:
             evaluations=evaluations,
             judges=judges,
             trace_evaluations=trace_evaluations,
+            drafts=drafts,
             limits=project_limits,
             webhooks=webhooks,
             lock=lock,

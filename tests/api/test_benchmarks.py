@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from typing import Any
 
 import pytest
 
-from .conftest import MAX_BODY_BYTES, Api
+from .conftest import MAX_BODY_BYTES, Api, Site, fetching
 
 LINES = {"Content-Type": "application/x-ndjson"}
 ROWS = [
@@ -223,3 +224,66 @@ def test_filters(api: Api, params: dict[str, str], keys: list[str]) -> None:
         made[key] = name
     found = api.get("/benchmarks", params={"limit": 500, "public": "false", **params}).json()["data"]
     assert [made[benchmark["key"]] for benchmark in found if benchmark["key"] in made] == keys
+
+
+def test_a_draft_from_documents_and_its_review(api: Api) -> None:
+    key = unique("smart")
+    questions = [{"question": f"Question {n}?", "answer": f"{n}", "quote": "It is so."} for n in range(3)]
+    body = {
+        "key": key,
+        "documents": [
+            {"name": "a.txt", "text": "It is so."},
+            {"name": "b.html", "data": base64.b64encode(b"<p>It is so.</p>").decode()},
+        ],
+        "questions": 5,
+        "model": f"scripted/fixed:{json.dumps({'questions': questions})}",
+    }
+    again = {"Idempotency-Key": key}
+    started = api.post("/benchmarks/smart", json=body, headers=again)
+    assert started.status_code == 202, started.text
+    shown = started.json()
+    assert api.post("/benchmarks/smart", json=body, headers=again).json()["executionId"] == shown["executionId"]
+    ended = api.ended(shown["executionId"])
+    assert (ended["kind"], ended["status"]) == ("benchmark_draft", "completed"), ended
+    draft = api.get(f"/benchmarks/{key}").json()
+    assert (draft["id"], draft["kind"], draft["latest"]["state"]) == (shown["benchmarkId"], "smart", "draft")
+    refused = api.post("/evaluations", json={"model": "scripted/echo", "benchmark": key, "scorers": ["exact"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "benchmark_draft")
+    wrong = api.post(f"/benchmarks/{key}/review", json={"accept": ["1", "x"]})
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (400, "accept[1]")
+    edits = {"2": {"truth": "one"}}
+    ready = api.post(f"/benchmarks/{key}/review", json={"accept": ["1", "2"], "edits": edits}).json()["benchmark"]
+    assert (ready["latest"]["state"], ready["latest"]["rowCount"]) == ("ready", 2)
+    assert [row["truth"] for row in api.get(f"/benchmarks/{key}/rows").json()["data"]] == ["0", "one"]
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"name": "a.pdf", "text": "x"}, "documents[0]"),
+        ({"name": "a.txt", "data": "no base 64"}, "documents[0].data"),
+        ({"name": "a.txt"}, "documents[0]"),
+    ],
+)
+def test_documents_that_cannot_be_read(api: Api, document: dict[str, str], path: str) -> None:
+    body = {"key": unique("smart"), "documents": [document], "model": "scripted/echo"}
+    refused = api.post("/benchmarks/smart", json=body)
+    assert (refused.status_code, [error["path"] for error in refused.json()["errors"]]) == (400, [path])
+
+
+def test_what_an_evaluation_runs_on_is_not_deleted(api: Api, site: Site) -> None:
+    made = imported(api, ROWS[:1])["benchmark"]
+    flow = api.flow(fetching(site, "gate"))
+    gate = unique("gate")
+    api.patch(f"/benchmarks/{made['id']}", json={"scorers": ["exact"]})
+    body = {"flow": flow, "benchmark": made["id"], "inputs": {"name": "metadata.gate"}}
+    rows = [{"input": "q", "truth": "a", "gate": gate}]
+    assert api.post(f"/benchmarks/{made['id']}/versions", headers=LINES, data=lines(rows)).status_code == 201
+    started = api.post("/evaluations", json=body)
+    assert started.status_code == 202, started.text
+    site.wait_for_arrival(gate)
+    refused = api.delete(f"/benchmarks/{made['id']}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "benchmark_in_use")
+    site.open_gate(gate)
+    api.ended(started.json()["executionId"])
+    assert api.delete(f"/benchmarks/{made['id']}").status_code == 204

@@ -129,6 +129,7 @@ def test_a_repeated_request_starts_nothing_again(api: Api, benchmark: str) -> No
         ({"scorers": [{"type": "regex"}]}, "scorers[0].pattern"),
         ({"choice": {"count": 0}}, "choice.count"),
         ({"colour": "red"}, "colour"),
+        ({"name": "two\nlines"}, "name"),
     ],
 )
 def test_a_wrong_request_names_the_field(api: Api, benchmark: str, body: dict[str, Any], path: str) -> None:

@@ -33,6 +33,13 @@ def test_a_secret_goes_to_the_host_and_nowhere_else(api: Api, site: Site) -> Non
     assert api.post(f"/integrations/{name}/test").json()["success"] is False
 
 
+def test_a_host_that_may_not_be_called_is_refused_as_a_host(api: Api) -> None:
+    body = {"name": f"inside-{uuid.uuid4().hex[:8]}", "type": "other", "hostUrl": "http://169.254.169.254/latest"}
+    refused = api.post("/integrations", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (400, "host_url_invalid")
+    assert refused.json()["detail"].startswith("hostUrl: 169.254.169.254 leads to an address")
+
+
 def test_an_integration_is_of_one_organization(api: Api, other: Api, site: Site) -> None:
     name = f"mine-{uuid.uuid4().hex[:8]}"
     api.post("/integrations", json={"name": name, "type": "other", "hostUrl": site.url}).raise_for_status()

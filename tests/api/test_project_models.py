@@ -52,7 +52,10 @@ def test_a_project_chooses_its_models_and_benchmarks(api: Api, other: Api) -> No
     assert [error["path"] for error in wrong.json()["errors"]] == ["ids[1]"]
     assert other.get("/project/models").json() == before
     assert other.get("/project/benchmarks").json() == {"chosen": False, "ids": None}
-    assert api.put("/project/benchmarks", json={"ids": ["b" * 24]}).json() == {"chosen": True, "ids": ["b" * 24]}
+    sorting = api.get("/benchmarks/sorting").json()["id"]
+    assert api.put("/project/benchmarks", json={"ids": ["sorting"]}).json() == {"chosen": True, "ids": [sorting]}
+    wrong = api.put("/project/benchmarks", json={"ids": ["sorting", "nothing"]})
+    assert (wrong.status_code, [error["path"] for error in wrong.json()["errors"]]) == (400, ["ids[1]"])
     assert other.get("/project/benchmarks").json() == {"chosen": False, "ids": None}
 
 

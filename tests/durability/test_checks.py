@@ -38,7 +38,7 @@ async def evidence(tmp_path: Path) -> Evidence:
         tmp_path, "select e.id, s.path, s.node from steps s join executions e on e.no = s.execution_no order by s.no"
     )
     calls = [_call(number, Step(row["id"], shown(row["path"]), row["node"])) for number, row in enumerate(steps)]
-    kill = Kill(4, 1, "kill", "up", frozenset(call.step for call in calls[:4]))
+    kill = Kill(1004, 4, 1, "kill", "up", frozenset(call.step for call in calls[:4]))
     facts: list[dict[str, Any]] = [
         {"kind": "acknowledged", "execution": e.id, "token": token, "at": 1, "inputs": [1, 2, 3]}
         for e, token in zip(ended, ("one", "two"), strict=True)
@@ -86,6 +86,34 @@ def test_a_store_in_which_a_promise_is_broken_is_seen(evidence: Evidence, statem
     with closing(sqlite3.connect(evidence.database)) as store:
         store.executescript(statement)
     assert promise in broken(evidence)
+
+
+@pytest.mark.parametrize(
+    ("n", "mean", "generation", "promise"),
+    [
+        (3, 2 / 3, 0, set()),
+        (3, 1.0, 0, {"wrong scores"}),
+        (2, 2 / 3, 0, {"wrong scores"}),
+        (3, 2 / 3, 1, {"wrong scores"}),
+    ],
+)
+def test_an_evaluation_that_says_what_its_rows_do_not_is_seen(
+    evidence: Evidence, n: int, mean: float, generation: int, promise: set[str]
+) -> None:
+    metrics = json.dumps({"scores": {"exact": {"n": n, "mean": mean}}})
+    with closing(sqlite3.connect(evidence.database)) as store, store:
+        store.execute("update executions set kind = 'evaluation' where no = 1")
+        for path, value in (("000000000", 1.0), ("000000001", 0.0), ("000000002", 1.0)):
+            output = json.dumps({"row": path, "scores": {"exact": {"status": "scored", "value": value}}})
+            store.execute("update items set output = ? where execution_no = 1 and path = ?", (output, path))
+        store.execute(
+            "insert into evaluations (id, organization_id, project_id, execution_id, variant, name, target_kind,"
+            " target, benchmark_id, benchmark_key, benchmark_version, definition_hash, tags, created_at, metrics,"
+            " metrics_generation) select 'one', organization_id, project_id, id, 0, 'one', 'model', 'm', 'b', 'b', 1,"
+            " 'h', '[]', 0, ?, ? from executions where no = 1",
+            (metrics, generation),
+        )
+    assert broken(evidence) == promise
 
 
 def test_an_intention_that_started_two_executions_is_seen(evidence: Evidence) -> None:

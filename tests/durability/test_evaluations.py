@@ -167,6 +167,8 @@ def test_it_is_readable_while_it_runs_and_a_cancel_keeps_what_there_is(world: Wo
 
     assert world.penstock.post(f"/executions/{execution_id}/cancel", {}).status_code in (200, 202)
     assert world.settled(execution_id)["status"] == "cancelled"
+    receipt = world.penstock.post(f"/executions/{execution_id}/cancel", {}).json()["receipt"]
+    assert receipt["callsAborted"] == CONCURRENCY, "what was asked for may still be billed"
     cancelled = world.get(f"/evaluations/{evaluation_id}")
     scored = [row for row in world.rows(evaluation_id) if row["scores"]]
     assert cancelled["status"] == "cancelled"
@@ -228,3 +230,19 @@ def test_a_budget_that_is_spent_pauses_it_and_a_larger_one_lets_it_go_on(world: 
     assert world.settled(execution_id)["counts"]["succeeded"] == ROWS
     assert max(world.asked().values()) == 1, "nothing was paid for twice"
     assert values(world.rows(evaluation_id), "exact") == RIGHT
+
+
+def test_a_budget_that_ends_while_a_model_judges_costs_no_verdict(world: World) -> None:
+    budget = {"tokens": 9000}
+    execution_id, evaluation_id = world.begin(JUDGED, budget=budget, params={"maxTokens": 10}, concurrency=8)
+    body = world.settled(execution_id)
+    assert (body["status"], body["pauseReason"]["code"]) == ("paused", "budget_exhausted")
+    paused = world.get(f"/evaluations/{evaluation_id}")["metrics"]["judged"]
+    assert paused["errors"] == 0, "a verdict that was not asked for is none that went wrong"
+    assert 0 < paused["n"] < ROWS
+
+    response = world.penstock.post(f"/executions/{execution_id}/resume", {"budget": {"tokens": 1_000_000}})
+    assert response.status_code == 202, response.text
+    assert world.settled(execution_id)["counts"]["succeeded"] == ROWS
+    assert max(world.asked().values()) == 1, "nothing was paid for twice"
+    assert values(world.rows(evaluation_id), "judged") == RIGHT

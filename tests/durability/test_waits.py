@@ -29,10 +29,18 @@ output: {answer: again.out}
 """
 
 
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
+@pytest.fixture(scope="module")
+def started_model() -> Iterator[ModelServer]:
     with ModelServer.start(delay_ms=1000) as server:
         yield server
+
+
+@pytest.fixture
+def model(started_model: ModelServer) -> ModelServer:
+    """What it has been asked is counted anew."""
+    started_model.script([])
+    started_model.reset()
+    return started_model
 
 
 @contextmanager
@@ -44,10 +52,19 @@ def penstock_with(folder: Path, model: ModelServer, **environment: str) -> Itera
         yield server
 
 
-@pytest.fixture
-def penstock(tmp_path: Path, model: ModelServer) -> Iterator[PenstockProcess]:
-    with penstock_with(tmp_path / "data", model) as server:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory, started_model: ModelServer) -> Iterator[PenstockProcess]:
+    with penstock_with(tmp_path_factory.mktemp("waits") / "data", started_model) as server:
         yield server
+
+
+@pytest.fixture
+def penstock(started: PenstockProcess, model: ModelServer) -> Iterator[PenstockProcess]:
+    """One server for all of these tests, without executions at the end of each."""
+    yield started
+    for execution in executions(started):
+        started.wait(execution["executionId"])
+        started.client.delete(f"/executions/{execution['executionId']}").raise_for_status()
 
 
 def wait_for_calls(model: ModelServer, wanted: int) -> None:
@@ -192,7 +209,7 @@ def test_a_hundred_of_the_same_at_once_are_one_execution(
 
     def ask(_: int) -> tuple[int, str, Any]:
         together.wait(30)
-        answer = penstock.post(f"/flows/answer/{call}", {"question": "why"}, **{"Idempotency-Key": "same"})
+        answer = penstock.post(f"/flows/answer/{call}", {"question": "why"}, **{"Idempotency-Key": f"same-{call}"})
         return answer.status_code, answer.headers["Execution-Id"], answer.json()
 
     penstock.client.timeout = 90

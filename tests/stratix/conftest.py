@@ -44,7 +44,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("stratix") / "data"
     data.mkdir()
     other_key = asyncio.run(_second_tenant(data))
-    environment = {"PENSTOCK_ALLOWED_NETWORKS": "127.0.0.0/8", "PENSTOCK_SYNCHRONOUS": "NORMAL"}
+    environment = {
+        "PENSTOCK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "PENSTOCK_SYNCHRONOUS": "NORMAL",
+        "PENSTOCK_DEFAULT_MODEL": "scripted/echo",
+    }
     with PenstockProcess(data, environment=environment) as process:
         yield Server(process, other_key)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import httpx2
@@ -9,7 +10,7 @@ import pytest
 
 from . import shapes
 from .client import Client, Refused
-from .conftest import ROWS, written
+from .conftest import ROWS, Server, written
 
 
 def test_custom_and_public_benchmarks(client: Client, benchmark: str) -> None:
@@ -63,6 +64,39 @@ def test_a_file_is_taken_at_its_signed_address_alone(client: Client, tmp_path: P
     first, second = (httpx2.put(url, content=content) for content in (b"first", b"second"))
     assert first.status_code == second.status_code == 200
     assert second.json()
+
+
+def test_more_addresses_than_files_may_wait_take_no_more_files(other: Client, server: Server) -> None:
+    names = [f"{number}.jsonl" for number in range(101)]
+    bodies = [{"key": "Any", "filename": name, "size": 1} for name in names]
+    urls = [other.unwrapped(other.post(f"{other.p}/upload", body))["url"] for body in bodies]
+    with httpx2.Client() as sender:
+        answers = [sender.put(url, content=b"x").status_code for url in urls]
+        assert answers == [200] * 100 + [429]
+        assert sender.put(urls[0], content=b"y").status_code == 200, "one in the place of another is no more"
+    for old in server.process.data_dir.glob(f"uploads/held/{other.project_id}/*"):
+        os.utime(old, (0, 0))
+    body = {"name": "Late", "description": "", "file": names[0]}
+    with pytest.raises(Refused) as caught:
+        other.post(f"{other.p}/custom-benchmarks", body)
+    assert caught.value.code == "upload_not_found"
+    assert not list(server.process.data_dir.glob(f"uploads/held/{other.project_id}/*"))
+
+
+def test_a_smart_benchmark_is_drafted_from_documents(client: Client, server: Server, tmp_path: Path) -> None:
+    paths = [tmp_path / "first.txt", tmp_path / "second.html"]
+    for path in paths:
+        path.write_text("<p>The pump was built in 1913. It lifts nine litres a second.</p>")
+        client.upload("Pumps", path, "text/plain")
+    body = {"name": "Pumps", "description": "", "system_prompt": "Ask about years.", "files": [p.name for p in paths]}
+    made = shapes.BenchmarkHandle.model_validate(client.unwrapped(client.post(f"{client.p}/smart-benchmarks", body)))
+    own = client.benchmark(made.benchmark_id)
+    assert isinstance(own, shapes.CustomBenchmark)
+    assert own.files == ["first.txt", "second.html"]
+    assert server.own.get(f"/benchmarks/{made.benchmark_id}").json()["kind"] == "smart"
+    with pytest.raises(Refused) as caught:
+        client.post(f"{client.p}/smart-benchmarks", {**body, "name": "Others"})
+    assert caught.value.code == "upload_not_found"
 
 
 def test_what_cannot_become_a_benchmark_is_refused(client: Client, tmp_path: Path) -> None:

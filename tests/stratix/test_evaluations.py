@@ -39,6 +39,15 @@ def test_a_summary_is_made_of_the_statistics(client: Client, evaluation: str) ->
     assert client.evaluation(evaluation).summary == found
 
 
+def test_durations_are_seconds(client: Client, server: Server, custom: str, benchmark: str) -> None:
+    done = client.wait(client.evaluate(custom, benchmark).id)
+    own = server.own.get(f"/evaluations/{done.id}/results", params={"limit": 10}).json()["data"]
+    taken = [row["latencyMs"] for row in own]
+    assert sum(taken) > 0
+    assert [one.duration * 1000 for one in client.all_results(done.id)] == pytest.approx(taken)
+    assert done.average_duration == round(sum(taken) / len(taken))
+
+
 def test_results_come_in_pages(client: Client, evaluation: str) -> None:
     page = client.results(evaluation, 2, 4)
     assert (page.evaluation_id, page.metrics.total_count, len(page.results)) == (evaluation, 10, 4)

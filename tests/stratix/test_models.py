@@ -35,6 +35,12 @@ def test_models_are_found_by_key_name_and_id(client: Client, custom: str) -> Non
     assert refused.value.status == 404
 
 
+def test_a_name_as_long_as_an_id_is_a_name(client: Client) -> None:
+    public = shapes.ModelDetails.model_validate(client.get("/models", page_size=500, include_deprecated="true")).models
+    name = next(one.name for one in public if len(one.name) == 24)
+    assert name in [one["name"] for one in client.get("/models", name=name, include_deprecated="true")["models"]]
+
+
 def test_no_answer_shows_the_key_of_a_custom_model(client: Client, custom: str) -> None:
     for path in (f"{client.p}/models/{custom}", f"{client.p}/models", "/models"):
         assert "sk-secret" not in str(client.get(path))

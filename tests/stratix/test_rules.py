@@ -54,8 +54,25 @@ def test_every_refusal_has_its_form(server: Server, client: Client) -> None:
     assert refused("POST", f"{client.p}/scorers", headers=key, content="[]")[0] == 400
     assert refused("POST", f"{client.p}/scorers", headers=key, content=b"x" * (11 * 2**20)) == (413, "body_too_large")
     assert refused("GET", f"/organizations/{'0' * 24}/projects/{client.project_id}/models", headers=key)[0] == 404
+    assert refused("GET", f"{client.o}/projects/{'0' * 24}/models", headers=key) == (404, "project_not_found")
     made = server.own.post("/keys", json={"name": "few", "scopes": ["models:read"]}).json()
     assert refused("GET", "/evaluations", headers={"x-api-key": made["key"]}) == (403, "scope_missing")
+
+
+def test_this_face_asks_for_the_scopes_that_penstocks_own_asks_for(client: Client, server: Server) -> None:
+    held = ["evaluations:read", "evaluations:run", "benchmarks:write"]
+    made = server.own.post("/keys", json={"name": "no boards, no runs", "scopes": held}).json()
+    few = Client(server.url, made["key"])
+    smart = {"name": "Dear", "description": "", "system_prompt": "", "files": ["unsent.txt"]}
+    for path, body, missing in (
+        ("evaluation-spaces", {"name": "Mine", "visibility": "public"}, "leaderboards:write"),
+        ("smart-benchmarks", smart, "executions:run"),
+    ):
+        with pytest.raises(Refused) as refused:
+            few.post(f"{few.p}/{path}", body)
+        assert (refused.value.status, refused.value.code) == (403, "scope_missing")
+        assert missing in refused.value.error.message
+    few.close()
 
 
 def test_the_callers_own_request_id_comes_back(client: Client) -> None:

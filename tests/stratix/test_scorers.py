@@ -63,6 +63,16 @@ def test_a_space_ranks_what_was_evaluated(client: Client, other: Client, evaluat
     assert made.id not in [one.id for one in client.spaces().evaluation_spaces]
 
 
+def test_spaces_come_in_either_order(client: Client) -> None:
+    made = [client.create_space(name=f"Order {letter}", description="").id for letter in "BA"]
+    for sort_by, up in (("created_at", made), ("name", made[::-1])):
+        for order, expected in (("asc", up), ("desc", up[::-1])):
+            listed = [one.id for one in client.spaces(sort_by=sort_by, order=order).evaluation_spaces]
+            assert [one for one in listed if one in made] == expected, (sort_by, order)
+    for one in made:
+        client.send("DELETE", f"{client.p}/evaluation-spaces/{one}")
+
+
 def test_integrations_are_listed_and_tested(client: Client, server: Server, model_server: ModelServer) -> None:
     for name, host in (("up", f"{model_server.url}/stats"), ("down", "http://127.0.0.1:1")):
         body = {"name": name, "type": "langfuse", "hostUrl": host, "config": {"region": "eu"}}

@@ -117,11 +117,16 @@ class Members:
         kept = row["password_hash"] if row is not None else _NOBODY
         given = await self._hashed(password[:MAX_PASSWORD_CHARS], _salt(kept))
         if row is None or not hmac.compare_digest(given, kept):
-            raise Unauthenticated("sign_in_failed", "Invalid email or password.")
+            raise _refused()
         self._failed.pop(address, None)
         member = _member(row)
         expires_at = now_ms() + SIGN_IN_SECONDS * 1000
         key = await self._accounts.create(member.tenant, _key_name(member), member.scopes, expires_at=expires_at)
+        row = await self._store.read(sql.by_email(address))
+        if row is None or row["id"] != member.id:
+            # Removed meanwhile, which may have been before this key was there to be revoked.
+            await self._accounts.revoke(member.tenant, key.info.id)
+            raise _refused()
         return SignIn(member, key)
 
     async def _hashed(self, password: str, salt: bytes) -> str:
@@ -163,6 +168,10 @@ def _address(email: str) -> str:
         detail = f"{email[:80]!r} is no e-mail address."
         raise Invalid("email_invalid", detail, errors=(FieldError("email", detail),))
     return address
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("sign_in_failed", "Invalid email or password.")
 
 
 def _key_name(member: Member) -> str:

@@ -10,8 +10,9 @@ import click
 
 from penstock.cli.arguments import NameType
 from penstock.cli.connect import Place
+from penstock.cli.follow import end_of, show_outcome
 from penstock.cli.output import note, plain, show_json, show_records, show_table
-from penstock.cli.session import Session, session_command
+from penstock.cli.session import DONE, Session, session_command
 from penstock.client.benchmark_objects import Benchmark, BenchmarkImport
 from penstock.client.errors import ConflictError
 from penstock.client.paths import dataset_format
@@ -102,6 +103,38 @@ async def import_(session: Session, /, file: Path, key: str | None, **options: A
 async def generate(session: Session, /, generator: str, **options: Any) -> None:
     """Make a benchmark from a seed: arithmetic, boolean_logic, dates, instructions, sorting or string_edits."""
     _show(session, await session.client.benchmarks.generate(generator, **options))
+
+
+@benchmarks.command()
+@click.argument("documents", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", required=True, help="Its name in commands and URLs.")
+@click.option("--questions", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option("--instructions", default="", help="Your own words to the model.")
+@click.option("--model", help="Which model writes them; the default one by default.")
+@session_command(worker=True)
+async def draft(session: Session, /, documents: tuple[Path, ...], key: str, **options: Any) -> int | None:
+    """Let a model write questions on documents. They are a draft until they are reviewed."""
+    started = await session.client.benchmarks.draft(key, documents, **options)
+    ended = await end_of(session, started, None)
+    if ended is None or ended.status != "completed" or session.as_json:
+        return DONE if ended is None else await show_outcome(session, started, ended)
+    _show(session, await session.client.benchmarks.get(key))
+    note(f"Review it: penstock benchmarks rows {key}, then penstock benchmarks review {key}")
+    return DONE
+
+
+@benchmarks.command()
+@_name
+@click.option("--reject", "rejected", multiple=True, metavar="ID", help="A row that is no good; may be repeated.")
+@session_command()
+async def review(session: Session, benchmark: str, rejected: tuple[str, ...]) -> None:
+    """Accept the rows of a draft, but those that are rejected; evaluations can then run on it."""
+    ids = [row.id async for row in session.client.benchmarks.rows(benchmark)]
+    unknown = sorted(set(rejected) - set(ids))
+    if unknown:
+        raise click.UsageError(f"the draft has no row {unknown[0]!r}")
+    accepted = [row_id for row_id in ids if row_id not in rejected]
+    _show(session, await session.client.benchmarks.review(benchmark, accepted))
 
 
 @benchmarks.command()

@@ -48,9 +48,13 @@ async def follow(
 
 async def end_of(session: Session, handle: AsyncExecutionHandle, timeout: float | None) -> Execution | None:
     """How a run ended, however it did, waited for with a live bar; None after `timeout` seconds, when the handle was
-    shown."""
+    shown. One that is paused because its budget is used up is over as far as waiting goes: nobody may ever resume it.
+    """
     try:
-        return await handle.wait(timeout, show_progress=sys.stderr.isatty())
+        return await handle.wait(timeout, _leave_without_budget, show_progress=sys.stderr.isatty())
+    except _BudgetUsedUp:
+        _say_paused(session, handle)
+        return handle.progress
     except ExecutionError:
         return handle.progress
     except APITimeoutError:
@@ -61,6 +65,21 @@ async def end_of(session: Session, handle: AsyncExecutionHandle, timeout: float 
     except asyncio.CancelledError:
         say_interrupted(session, handle)
         raise
+
+
+class _BudgetUsedUp(Exception):
+    """It is paused, and waits for a larger budget."""
+
+
+def _leave_without_budget(state: Execution) -> None:
+    if state.status == "paused" and state.pause_reason is not None and state.pause_reason.code == "budget_exhausted":
+        raise _BudgetUsedUp
+
+
+def _say_paused(session: Session, handle: AsyncExecutionHandle) -> None:
+    reason = handle.progress.pause_reason
+    resume = f"penstock executions resume {handle.execution_id}{session.place.flags()} --budget-usd N"
+    note(f"Paused: {plain(reason.message) if reason else 'its budget is used up.'}\nWith a larger budget: {resume}")
 
 
 def show_handle(session: Session, handle: AsyncExecutionHandle) -> None:

@@ -243,17 +243,30 @@ def _interval(found: PairedDifference) -> str:
 
 
 def _not_comparable(evaluation: Evaluation, baseline: Evaluation) -> str | None:
-    from penstock.evaluations.definition import TASK, differences
+    """Why two evaluations did not measure the same; None when they did. Scorers that only one of them has are no
+    obstacle: there is no difference to be had by those."""
+    from penstock.evaluations.definition import differences
 
     if baseline.status != "completed":
         return f"The baseline {baseline.id} is {baseline.status}; compare with one that completed."
-    before, now = ((one.definition or {}).get(TASK) for one in (baseline, evaluation))
-    found = list(differences(before, now))
+    shared = [name for name in evaluation.scorers if name in baseline.scorers]
+    if not shared:
+        return f"The baseline {baseline.id} has none of these scores: {', '.join(evaluation.scorers)}."
+    found = list(differences(_task(baseline, shared), _task(evaluation, shared)))
     if not found:
         return None
     listed = "; ".join(f"{one.path}: {one.first!r} is now {one.second!r}" for one in found[:_SHOWN_DIFFERENCES])
     more = f", and {len(found) - _SHOWN_DIFFERENCES} more" if len(found) > _SHOWN_DIFFERENCES else ""
     return f"It cannot be compared with the baseline {baseline.id}, which was another task ({listed}{more})."
+
+
+def _task(evaluation: Evaluation, scorers: Sequence[str]) -> dict[str, Any]:
+    """What an evaluation measured, with these of its scorers."""
+    from penstock.evaluations.definition import TASK
+
+    task = (evaluation.definition or {}).get(TASK) or {}
+    chosen = {snapshot["name"]: snapshot for snapshot in task.get("scorers") or () if snapshot["name"] in scorers}
+    return {**task, "scorers": chosen}
 
 
 def _report(

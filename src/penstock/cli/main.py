@@ -16,8 +16,10 @@ ENTRIES = {
     "eval": Entry("penstock.cli.evaluations:evaluations", "Evaluate models and flows on benchmarks."),
     "experiments": Entry("penstock.cli.experiments:experiments", "Hold variants of one thing against each other."),
     "leaderboards": Entry("penstock.cli.leaderboards:leaderboards", "Rank models by what was evaluated."),
-    "benchmarks": Entry("penstock.cli.benchmarks:benchmarks", "Keep what evaluations run on: import, generate, read."),
     "traces": Entry("penstock.cli.traces:traces", "Look into traces: list, search, show, import, export."),
+    "benchmarks": Entry(
+        "penstock.cli.benchmarks:benchmarks", "Keep benchmarks: rows with a truth, that evaluations run on."
+    ),
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
     "scorers": Entry("penstock.cli.scorers:scorers", "Say what an answer is worth: list, save and try scorers."),
     "annotations": Entry("penstock.cli.annotations:labels", "Keep what people say of traces."),
@@ -25,7 +27,7 @@ ENTRIES = {
     "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
     "webhooks": Entry("penstock.cli.webhooks:webhooks", "Tell other systems what becomes of runs."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
-    "members": Entry("penstock.cli.members:members", "Let people sign in with a password."),
+    "members": Entry("penstock.cli.members:members", "Let people sign in with an e-mail address and a password."),
     "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
     "models": Entry("penstock.cli.models:models", "Look for models; save, test and choose them."),
     "backup": Entry("penstock.cli.backup:backup", "Copy the store to a file, also while it is in use."),

@@ -27,8 +27,8 @@ class BenchmarkRef(Record, frozen=True, kw_only=True):
 class Score(Record, frozen=True, kw_only=True):
     """One scorer's mean over rows, with its interval at `level`; None where there is no ground for one.
 
-    `n` of `expected` rows have a value, a share of `coverage` (both are told of the whole, not of a subset);
-    `unscorable` and `errors` count answers that got none, `reasons` say why.
+    `n` of `expected` rows have a value, and `coverage` is the share of answers, each epoch's, that do (both are told of
+    the whole, not of a subset); `unscorable` and `errors` count answers that got none, `reasons` say why.
     """
 
     mean: float | None = None

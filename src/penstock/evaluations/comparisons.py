@@ -24,7 +24,7 @@ MAX_SIDES = 20
 MAX_PAIRS = 100
 EPOCHS_SHOWN = 5
 LOOKED_AT_ONCE = 100
-MOST_LOOKED_AT = 5_000
+MOST_LOOKED_AT = 2_000
 MOST_AT_ONCE = 500
 """Items are looked up by so many paths at once."""
 _MOST_KEPT = 16

@@ -16,6 +16,8 @@ from decimal import Decimal
 from statistics import fmean
 from typing import Literal
 
+from penstock.evaluations.statistics.percentiles import percentile
+
 ACCURACY = "accuracy"
 """The mean of the first scorer, under a name that does not depend on which scorer that is."""
 COVERAGE = "coverage"
@@ -217,7 +219,7 @@ class Tally:
         return sum(len(values) for values in self._values.get(scorer, {}).values())
 
     def coverage(self) -> float | None:
-        """The share of rows that have a score, of the scorer that has the fewest."""
+        """The share of rows, in each epoch, that have a score, of the scorer that has the fewest."""
         if not self.total or not self.scorers:
             return None
         return min(self.scored(name) for name in self.scorers) / self.total
@@ -246,14 +248,8 @@ class Tally:
         remark = f"{len(self._latencies):,} rows measured"
         if metric == "latency_mean_ms":
             return fmean(self._latencies), remark
-        share = int(metric.removeprefix("latency_p").removesuffix("_ms")) / 100
-        return percentile(self._latencies, share), remark
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest of the values that at least this share of them does not exceed (the nearest-rank definition)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered) - _ROUNDING) - 1)]
+        percent = int(metric.removeprefix("latency_p").removesuffix("_ms"))
+        return percentile(sorted(self._latencies), percent), remark
 
 
 def parse_demand(text: str) -> tuple[str, float]:

@@ -22,9 +22,11 @@ from penstock.evaluations.targets import Target
 from penstock.executions.item import Attempt, ItemFailed, ItemRun, StepPolicy
 from penstock.executions.model import Execution, Planned
 from penstock.flows.services import Services
+from penstock.storage.store import chunked
 from penstock.types import Json
 
 SCORE_PREFIX = "score:"
+PAGE_ITEMS = 1_000
 _SECONDS_MORE = 5.0
 """A scorer's own time limit comes first: it says what happened better than the step's."""
 
@@ -113,14 +115,16 @@ class EvaluationJob:
 
 
 async def items_of(rows: AsyncIterator[Sequence[BenchmarkRow]], shape: Shape) -> AsyncIterator[Sequence[ItemInput]]:
-    """Every row for every variant and epoch, in the order of `Shape`."""
+    """Every row for every variant and epoch, in the order of `Shape`: `PAGE_ITEMS` at once, or those of one row."""
+    at_once = max(1, PAGE_ITEMS // (shape.variants * shape.epochs))
     async for page in rows:
-        yield [
-            ItemInput(row, variant, epoch)
-            for row in page
-            for variant in range(shape.variants)
-            for epoch in range(shape.epochs)
-        ]
+        for some in chunked(page, at_once):
+            yield [
+                ItemInput(row, variant, epoch)
+                for row in some
+                for variant in range(shape.variants)
+                for epoch in range(shape.epochs)
+            ]
 
 
 def scorer_digest(scorer: Scorer[Any]) -> bytes:

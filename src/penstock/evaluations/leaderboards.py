@@ -21,6 +21,7 @@ from penstock.evaluations.definition import TASK, definition_hash, definition_of
 from penstock.evaluations.model import Evaluation, EvaluationFilter
 from penstock.evaluations.pairs import RowScores, paired_difference
 from penstock.evaluations.service import EvaluationService
+from penstock.evaluations.statistics.verdicts import verdict
 from penstock.ids import new_id
 from penstock.models.public import PublicModels
 from penstock.storage import leaderboards as rows
@@ -131,9 +132,13 @@ class Leaderboards:
             raise NotFound("leaderboard_unknown", f"There is no leaderboard {id_or_slug!r} that this project may see.")
         return found
 
-    async def page(self, tenant: Tenant, order: Order, offset: int, limit: int) -> tuple[list[LeaderboardRecord], int]:
-        """Some of those the tenant may see, the project's own first, and how many there are."""
-        return await self._store.read(rows.page(tenant, order, offset, limit))
+    async def page(
+        self, tenant: Tenant, order: Order, offset: int, limit: int, *, descending: bool | None = None
+    ) -> tuple[list[LeaderboardRecord], int]:
+        """Some of those the tenant may see, the project's own first, and how many there are. Unless asked otherwise the
+        heaviest come first, names and times in their order."""
+        down = order == "weight" if descending is None else descending
+        return await self._store.read(rows.page(tenant, order, down, offset, limit))
 
     async def update(self, tenant: Tenant, id_or_slug: str, wanted: LeaderboardChange) -> LeaderboardRecord:
         """Raises as `create` does, and `NotFound` also for one of another project."""
@@ -296,8 +301,7 @@ def _task(evaluation: Evaluation, scorer: str) -> str:
 
 
 def _same(above: RowScores, below: RowScores) -> bool:
-    found = paired_difference(above, below)
-    return found.low is None or found.high is None or found.low <= 0 <= found.high
+    return verdict(paired_difference(above, below)).decision == "unclear"
 
 
 def _overlap(wanted: Sequence[str], found: Sequence[str | None]) -> bool:

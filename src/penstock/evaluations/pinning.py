@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 
-from penstock.errors import FieldError, Invalid, StepError
+from penstock.errors import FieldError, Invalid, StepError, Unprocessable
 from penstock.evaluations.benchmarks.model import Benchmark, BenchmarkVersion
 from penstock.evaluations.benchmarks.service import BenchmarkService
+from penstock.evaluations.definition import differences
 from penstock.evaluations.requests import EvaluationRequest, Variant
 from penstock.evaluations.scorers.library import ScorerLibrary
+from penstock.evaluations.scorers.specs import JUDGES, build
+from penstock.executions.paths import LARGEST_ORDINAL
 from penstock.flows.expressions import ExpressionError, template
 from penstock.flows.prompts import PromptLibrary
 from penstock.flows.service import FlowService
@@ -23,6 +26,7 @@ from penstock.models.providers.base import Endpoint
 from penstock.types import Json, JsonObject, Tenant
 
 DEFAULT_SCORERS: tuple[Json, ...] = ("exact",)
+MAX_ITEMS = LARGEST_ORDINAL + 1
 _NOT_IDENTITY = frozenset({"api_key", "pricing"})
 """Of an endpoint: what it takes to call it. What is called is the rest."""
 
@@ -59,6 +63,9 @@ class Pinner:
     async def spec(self, tenant: Tenant, request: EvaluationRequest, chosen: Chosen) -> dict[str, Json]:
         """The whole description of the work. Raises `Invalid` naming each field that is wrong, and `NotFound`."""
         benchmark, version = chosen.benchmark, chosen.version
+        items = chosen.rows * len(request.variants) * request.epochs
+        if items > MAX_ITEMS:
+            raise _invalid("epochs", f"{items:,} answers are more than the {MAX_ITEMS:,} of one execution")
         given = request.scorers or benchmark.scorers or DEFAULT_SCORERS
         spec: dict[str, Json] = {
             "benchmark": {
@@ -72,13 +79,22 @@ class Pinner:
             "rows": chosen.rows,
             "epochs": request.epochs,
             "reducer": request.reducer,
-            "scorers": await self.scorers.pin(tenant, given),
+            "scorers": await self.pinned_scorers(tenant, given),
             "variants": await self._variants(tenant, request, benchmark),
             "cache": request.cache,
         }
         if request.experiment is not None:
             spec["experiment"] = request.experiment
         return spec
+
+    async def pinned_scorers(self, tenant: Tenant, given: Sequence[Json]) -> list[Json]:
+        """Their snapshots, each with what the models that it asks stand for now. Raises as `spec` does."""
+        snapshots = await self.scorers.pin(tenant, given)
+        pinned: list[Json] = []
+        for number, (snapshot, scorer) in enumerate(zip(snapshots, build(snapshots), strict=True)):
+            judges = [await self.model_identity(tenant, model, f"scorers[{number}].model") for model in scorer.models]
+            pinned.append({**snapshot, JUDGES: judges} if judges else snapshot)
+        return pinned
 
     async def _variants(self, tenant: Tenant, request: EvaluationRequest, benchmark: Benchmark) -> list[Json]:
         names = _names(request.variants)
@@ -109,6 +125,18 @@ class Pinner:
         except StepError as error:
             raise _invalid(field, error.message, error.code) from error
         return {"kind": "model", "model": model, "endpoint": identity(endpoint)}
+
+    async def check_unchanged(self, tenant: Tenant, pinned: JsonObject) -> None:
+        """Raises `Unprocessable` unless a model still stands for what it did (see `model_identity`)."""
+        model: Any = pinned["model"]
+        changed = list(differences(pinned, await self.model_identity(tenant, model)))
+        if changed:
+            named = ", ".join(f"{one.path}: {one.first!r} is now {one.second!r}" for one in changed)
+            raise Unprocessable(
+                "definition_changed",
+                f"Model {model!r} is no longer what this evaluation was started with ({named}); restore it, "
+                "or start a new evaluation.",
+            )
 
     async def _told(
         self, tenant: Tenant, variant: Variant, benchmark: Benchmark, at: str

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -14,14 +15,15 @@ from penstock.clock import now_ms
 from penstock.errors import Conflict, FieldError, Invalid, NotFound, Unprocessable
 from penstock.evaluations import results
 from penstock.evaluations.benchmarks.model import RowChoice
-from penstock.evaluations.definition import definition_hash, definition_of, differences
+from penstock.evaluations.definition import definition_hash, definition_of
 from penstock.evaluations.job import EvaluationJob, InputPages, items_of
 from penstock.evaluations.model import KIND, Evaluation, EvaluationFilter
 from penstock.evaluations.pinning import Pinner, variant_digest
 from penstock.evaluations.requests import LIMITS, EvaluationRequest
 from penstock.evaluations.rescoring import answers_of
 from penstock.evaluations.results import ResultRow, RowFilter
-from penstock.evaluations.scorers.specs import build
+from penstock.evaluations.scorers import load
+from penstock.evaluations.scorers.specs import JUDGES, build
 from penstock.evaluations.scores import Scores, read_scores
 from penstock.evaluations.statistics.epochs import least_epochs
 from penstock.evaluations.summary import summarise
@@ -43,6 +45,8 @@ from penstock.types import Json, JsonObject, Tenant
 
 FRESH_SECONDS = 2.0
 _MOST_FRESH = 1_000
+_Moment: TypeAlias = tuple[str, int, str]
+"""An evaluation's id, generation and status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class EvaluationService:
         self._world = world
         self._store = world.store
         self._executions = world.executions
-        self._fresh: dict[tuple[str, int], tuple[float, JsonObject]] = {}
+        self._fresh: dict[_Moment, tuple[float, JsonObject]] = {}
+        self._adding_up: WeakValueDictionary[_Moment, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def pinner(self) -> Pinner:
@@ -139,7 +144,7 @@ class EvaluationService:
             raise Conflict("evaluation_not_over", f"The evaluation is {source.status}; score it again when it is over.")
         if not (await read_scores(self._store, source)).answered:
             raise Conflict("nothing_to_score", "The evaluation has no answers to score.")
-        pinned = await self._world.pinner.scorers.pin(tenant, scorers)
+        pinned = await self.pinner.pinned_scorers(tenant, scorers)
         spec: dict[str, Json] = {
             **source.spec,
             "scorers": pinned,
@@ -152,9 +157,11 @@ class EvaluationService:
     async def retry(self, tenant: Tenant, evaluation_id: str, what: Literal["failed", "scores"]) -> Execution:
         """Run again, inside the same execution: rows that failed, or rows with a score that went wrong.
 
-        No answer that is there is asked for again. Raises `Conflict` when it is not over or there is nothing to do.
+        No answer that is there is asked for again. Raises `Conflict` when it is not over or there is nothing to do, and
+        what `open_job` raises: what cannot go on any more keeps what it has.
         """
         evaluation = await self.get(tenant, evaluation_id)
+        await self.open_job(await self._executions.get(tenant, evaluation.execution_id))
         if what == "failed":
             return await self._executions.retry(tenant, evaluation.execution_id, RetryRequest())
         wrong: list[str] = []
@@ -203,30 +210,26 @@ class EvaluationService:
         """What its rows add up to (see `summary.summarise`): kept once it is over, up to two seconds old before."""
         if evaluation.metrics is not None:
             return evaluation.metrics
-        over = Status(evaluation.status).terminal
-        key = evaluation.id, evaluation.generation
-        known = self._fresh.get(key)
-        if not over and known is not None and time.monotonic() < known[0]:
-            return known[1]
-        started = time.monotonic()
-        made = await self._added_up(evaluation)
-        if over:
-            self._fresh.pop(key, None)
-            await self._keep(evaluation, made)
+        key = evaluation.id, evaluation.generation, evaluation.status
+        # Whoever asks meanwhile waits for these numbers, instead of adding them up once more beside it.
+        async with self._adding_up.setdefault(key, asyncio.Lock()):
+            until, made = self._fresh.get(key, (0.0, {}))
+            started = time.monotonic()
+            if started < until:
+                return made
+            made = await self._added_up(evaluation)
+            if Status(evaluation.status).terminal:
+                await self._keep(evaluation, made)
+            if len(self._fresh) >= _MOST_FRESH:
+                self._fresh.clear()
+            now = time.monotonic()
+            self._fresh[key] = (now + max(FRESH_SECONDS, 10 * (now - started)), made)
             return made
-        if len(self._fresh) >= _MOST_FRESH:
-            self._fresh.clear()
-        took = time.monotonic() - started
-        self._fresh[key] = (time.monotonic() + max(FRESH_SECONDS, 10 * took), made)
-        return made
 
     async def _added_up(self, evaluation: Evaluation) -> JsonObject:
         scores = await read_scores(self._store, evaluation)
-        used = await self._store.read(
-            stored.usage_by_variant(evaluation.tenant, evaluation.execution_no, evaluation.shape)
-        )
-        row = used.get(evaluation.variant)
-        usage = Usage() if row is None else Usage(*(int(row[column]) for column in results.USAGE_COLUMNS))
+        used = await self._store.read(stored.usage(evaluation))
+        usage = Usage(*(int(used[column] or 0) for column in results.USAGE_COLUMNS))
         spec: Any = evaluation.spec
         return await asyncio.to_thread(summarise, scores, spec["reducer"], usage_body(usage))
 
@@ -253,14 +256,19 @@ class EvaluationService:
         return results.every(self._store, evaluation)
 
     async def delete(self, tenant: Tenant, evaluation_id: str) -> None:
-        """Remove it; its execution goes with the last evaluation of it. Raises `Conflict` while it is not over."""
+        """Remove it; its execution goes with the last evaluation of it.
+
+        Raises `Conflict` while it is not over, or while its answers are being scored again.
+        """
         evaluation = await self.get(tenant, evaluation_id)
         if not Status(evaluation.status).terminal:
             raise Conflict("execution_not_over", "Cancel the evaluation before deleting it.")
-        others = [one for one in await self.of_execution(tenant, evaluation.execution_id) if one.id != evaluation_id]
-        if not others:
+        if await self._store.read(stored.being_rescored(tenant, evaluation_id)):
+            detail = "Its answers are being scored again; delete it when that is over."
+            raise Conflict("evaluation_in_use", detail)
+        if not await self._store.write(stored.delete_beside_others(evaluation)):
             await self._executions.delete(tenant, evaluation.execution_id)
-        await self._store.write(stored.delete(tenant, evaluation_id))
+            await self._store.write(stored.delete(tenant, evaluation_id))
 
     # Running
 
@@ -272,8 +280,11 @@ class EvaluationService:
         """
         spec: Any = execution.spec
         evaluations = await self.of_execution(execution.tenant, execution.id)
+        await load()
         scorers = build(spec["scorers"])
         recorded = any(scorer.recorded for scorer in scorers)
+        for judge in (judge for scorer in spec["scorers"] for judge in scorer.get(JUDGES, ())):
+            await self.pinner.check_unchanged(execution.tenant, judge)
         variants = () if spec.get("source") else spec["variants"]
         return EvaluationJob(
             execution=execution,
@@ -292,15 +303,7 @@ class EvaluationService:
         target = variant["target"]
         if target["kind"] == "flow":
             return FlowTarget(await self._world.flows.walker_of(execution, target, FLOW_PREFIX), variant["inputs"])
-        now = await self._world.pinner.model_identity(execution.tenant, target["model"])
-        changed = list(differences(target, now))
-        if changed:
-            named = ", ".join(f"{one.path}: {one.first!r} is now {one.second!r}" for one in changed)
-            raise Unprocessable(
-                "definition_changed",
-                f"Model {target['model']!r} is no longer what this evaluation was started with ({named}); restore it, "
-                "or start a new evaluation.",
-            )
+        await self.pinner.check_unchanged(execution.tenant, target)
         spec: Any = execution.spec
         return ModelTarget(
             tenant=execution.tenant,

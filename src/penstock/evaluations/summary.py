@@ -8,6 +8,7 @@ from typing import Any
 from penstock.evaluations.scores import Scores, Tried
 from penstock.evaluations.statistics.epochs import reducer as reducer_of
 from penstock.evaluations.statistics.estimates import Estimate, estimate
+from penstock.evaluations.statistics.percentiles import percentile
 from penstock.types import Json, JsonObject
 
 Reduce = Callable[[Sequence[float]], float | None]
@@ -39,12 +40,11 @@ def row_values(scores: Scores, scorer: str, reduce: Reduce) -> list[float | None
 def _scorer(scores: Scores, name: str, reduce: Reduce) -> JsonObject:
     reduced = row_values(scores, name, reduce)
     tried: Tried = scores.tried[name]
-    found = [(value, scores.clusters[n]) for n, value in enumerate(reduced) if value is not None]
-    estimated = _estimate(found)
+    estimated = _estimate(reduced, scores.clusters)
     return {
         **_shown(estimated),
         "expected": scores.shape.rows,
-        "coverage": len(found) / scores.shape.rows if scores.shape.rows else 0.0,
+        "coverage": scores.values[name].count / scores.expected if scores.expected else 0.0,
         "unscorable": tried.unscorable,
         "errors": tried.errors,
         "reasons": [{"reason": reason, "count": count} for reason, count in tried.reasons.most_common(SHOWN_REASONS)],
@@ -64,16 +64,17 @@ def _subsets(scores: Scores, reduce: Reduce) -> JsonObject:
     for subset, numbers in sorted(by_subset.items()):
         of_scorers: dict[str, Json] = {}
         for name, values in reduced.items():
-            found = [(value, scores.clusters[n]) for n in numbers if (value := values[n]) is not None]
-            of_scorers[name] = _shown(_estimate(found))
+            of_subset = [values[n] for n in numbers]
+            of_scorers[name] = _shown(_estimate(of_subset, [scores.clusters[n] for n in numbers]))
         shown[subset] = of_scorers
     return shown
 
 
-def _estimate(found: Sequence[tuple[float, str | None]]) -> Estimate:
-    values = [value for value, _ in found]
-    clusters = [cluster for _, cluster in found]
-    return estimate(values, clusters=clusters if any(cluster is not None for cluster in clusters) else None)
+def _estimate(values: Sequence[float | None], clusters: Sequence[str | None]) -> Estimate:
+    """Of the rows that have a value."""
+    known = [value for value in values if value is not None]
+    of_known = [cluster for value, cluster in zip(values, clusters, strict=True) if value is not None]
+    return estimate(known, clusters=of_known if any(cluster is not None for cluster in of_known) else None)
 
 
 def _shown(made: Estimate) -> dict[str, Json]:
@@ -94,7 +95,5 @@ def _latency(scores: Scores) -> JsonObject:
     ordered = sorted(scores.latencies_ms)
     if not ordered:
         return {"n": 0, "meanMs": None, "p50Ms": None, "p95Ms": None, "p99Ms": None}
-    quantiles: dict[str, Any] = {
-        f"p{p}Ms": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 95, 99)
-    }
+    quantiles: dict[str, Any] = {f"p{percent}Ms": percentile(ordered, percent) for percent in (50, 95, 99)}
     return {"n": len(ordered), "meanMs": round(sum(ordered) / len(ordered), 3), **quantiles}

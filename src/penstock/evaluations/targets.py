@@ -96,7 +96,9 @@ class ModelTarget:
         if known is not None:
             return known.response(request.model)
         response = await models.complete(self.tenant, request, attempt.meter)
-        await self.cache.put(self.tenant, key, CachedAnswer.of(response))
+        if not (attempt.meter.limited and response.finish_reason == "length"):
+            # A budget sets a limit where the request has none; without one, the answer would not have been cut off.
+            await self.cache.put(self.tenant, key, CachedAnswer.of(response))
         return response
 
 

@@ -15,21 +15,22 @@ class Calls:
     def __init__(self) -> None:
         self.spent_nanos = 0
         """What answers have cost since the run began, recorded or not."""
-        self._attempts: set[Meter] = set()
+        self._attempts: dict[Meter, bool] = {}
 
     @property
     def under_way(self) -> int:
         """Calls of models that have left and were not answered; any other effectful attempt counts as one call."""
-        return sum(1 if meter.in_flight is None else meter.in_flight for meter in self._attempts)
+        attempts = self._attempts.items()
+        return sum(int(effectful) if meter.in_flight is None else meter.in_flight for meter, effectful in attempts)
 
     @contextmanager
-    def attempt(self, meter: Meter) -> Iterator[None]:
-        """One attempt of an effectful step. Between attempts nothing is under way."""
-        self._attempts.add(meter)
+    def attempt(self, meter: Meter, *, effectful: bool) -> Iterator[None]:
+        """One attempt of a step. Between attempts nothing is under way."""
+        self._attempts[meter] = effectful
         try:
             yield
         finally:
-            self._attempts.discard(meter)
+            del self._attempts[meter]
 
     def answered(self, used: Usage) -> None:
         """Count what an answer cost."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -199,7 +198,7 @@ class ItemRun:
         while True:
             attempt.number += 1
             try:
-                with self._run.calls.attempt(attempt.meter) if policy.effectful else nullcontext():
+                with self._run.calls.attempt(attempt.meter, effectful=policy.effectful):
                     output = await self._attempt(call, policy.timeout_seconds, attempt)
                 return output, _encoded(output)
             except Unavailable as trouble:

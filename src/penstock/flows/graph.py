@@ -31,7 +31,7 @@ from penstock.flows.references import (
     is_node_name,
     parse,
 )
-from penstock.flows.schemas import InputSchema
+from penstock.flows.schemas import InputSchema, input_faults
 from penstock.storage.executions import dumps
 
 Scope = tuple[str, ...]
@@ -192,11 +192,14 @@ class _Compiler:
         sources = [name for name in order if self._role(name) == "source"]
         if len(sources) > 1:
             self.fault(f"nodes.{sources[1]}", f"a flow has one source of items; {sources[0]!r} is one already")
+        wrong = input_faults(self.document.input)
+        for name, fault in wrong.items():
+            self.fault(f"input.{name}", fault)
         graph = Graph(
             document=self.document,
             nodes=self.nodes,
             order=tuple(order),
-            input_schema=InputSchema(self.document.input),
+            input_schema=InputSchema({} if wrong else self.document.input),
             output=output,
             output_scope=scope,
             source=sources[0] if sources else None,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from jsonschema_rs import Draft202012Validator, ValidationError
+from jsonschema_rs import Draft202012Validator, FancyRegexOptions, ReferencingError, ValidationError
 from pydantic import Field
 
 from penstock.errors import FieldError
 from penstock.flows.nodes.base import DocumentModel
-from penstock.types import Json, JsonObject
+from penstock.models.structured import BACKTRACK_LIMIT, MOST_CHECKS, SchemaInvalid, most_checks
+from penstock.types import Json
 
 FieldType = Literal["string", "number", "integer", "boolean", "object", "array"]
 MAX_ERRORS = 50
@@ -46,7 +47,10 @@ class InputField(DocumentModel):
 
 
 class InputSchema:
-    """A flow's API input, compiled: checks objects and fills in defaults."""
+    """A flow's API input, compiled: checks objects and fills in defaults.
+
+    Raises `SchemaInvalid` for fields that are no JSON Schema, refer to something outside, or take too long to check.
+    """
 
     def __init__(self, fields: Mapping[str, InputField]) -> None:
         self.json_schema: dict[str, Any] = {
@@ -56,7 +60,18 @@ class InputSchema:
             "additionalProperties": False,
         }
         self._defaults = {name: field.default for name, field in fields.items() if "default" in field.model_fields_set}
-        self._validator = Draft202012Validator(self.json_schema, validate_formats=True)
+        try:
+            self._validator = Draft202012Validator(
+                self.json_schema,
+                validate_formats=True,
+                offline=True,
+                pattern_options=FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+            )
+        except (ValueError, ReferencingError) as error:
+            raise SchemaInvalid(_cut(str(error).partition("\n\nFailed")[0])) from None
+        if most_checks(self.json_schema) > MOST_CHECKS:
+            many = f"it refers to itself, or asks for more than {MOST_CHECKS:,} checks of one value"
+            raise SchemaInvalid(f"the JSON Schema could take too long: {many}")
 
     def accept(self, value: Json) -> tuple[dict[str, Json], tuple[FieldError, ...]]:
         """The input with defaults filled in, and every fault by field; nothing is converted silently."""
@@ -66,6 +81,17 @@ class InputSchema:
         if self._validator.is_valid(filled):
             return filled, ()
         return filled, tuple(schema_errors(self._validator, filled))
+
+
+def input_faults(fields: Mapping[str, InputField]) -> dict[str, str]:
+    """What is wrong with the schemas of a flow's input, by field."""
+    faults: dict[str, str] = {}
+    for name in fields:
+        try:
+            InputSchema({name: fields[name]})
+        except SchemaInvalid as error:
+            faults[name] = str(error)
+    return faults
 
 
 def schema_errors(validator: Draft202012Validator, value: Json) -> Iterator[FieldError]:
@@ -103,12 +129,3 @@ def _below(path: str, name: str) -> str:
 def _cut(message: str) -> str:
     """A message of readable length. It begins with the value and ends with what is wrong, so the middle goes."""
     return message if len(message) <= 300 else f"{message[:40]}…{message[-100:]}"
-
-
-def value_schema_faults(schema: JsonObject) -> str | None:
-    """What is wrong with a JSON Schema somebody wrote, or None."""
-    try:
-        Draft202012Validator(dict(schema))
-    except ValueError as error:
-        return _cut(str(error))
-    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import astuple, dataclass, replace
 
@@ -15,7 +14,7 @@ from penstock.models.parameters import merged
 from penstock.models.prices import Price, Prices
 from penstock.models.providers.base import Endpoint, ProviderAnswer, Tokens
 from penstock.models.providers.registry import PROVIDERS, adapters
-from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parse
+from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parsed
 from penstock.models.usage import NOTHING, Amounts, Usage
 from penstock.models.wire import Message, ModelRequest, ModelResponse
 from penstock.models.worst_case import bounded, worst_case
@@ -24,7 +23,6 @@ from penstock.types import Json, JsonObject, Tenant
 
 _MAX_LIMITERS = 1_000
 _MAX_CAUSE_CHARS = 2_000
-_PARSE_ELSEWHERE_CHARS = 100_000
 _TEST_TIMEOUT_SECONDS = 60.0
 _NOT_BILLED = frozenset({"model_rate_limited", "model_refused_request", "model_error", "model_key_missing"})
 """Failures in which the provider itself said that there is no answer."""
@@ -114,8 +112,9 @@ class Gateway:
 
         Raises `StepError`: `model_unknown`, `model_key_missing`.
         """
-        price = await self._prices.of(await self.catalog.resolve(tenant, request.model))
-        request, tokens = bounded(request)
+        endpoint = await self.catalog.resolve(tenant, request.model)
+        price = await self._prices.of(endpoint)
+        request, tokens = bounded(_with_defaults(endpoint, request))
         return worst_case(price, tokens, request.model, in_money=False), price is not None
 
     async def test(self, tenant: Tenant, model: str) -> ModelTest:
@@ -148,8 +147,7 @@ class Gateway:
             message = f"{request.model} takes no requests for another {limiter.closed_seconds:.0f} s"
             raise StepError("model_rate_limited", message, retryable=True, retry_after_seconds=limiter.closed_seconds)
         price = await self._prices.of(endpoint)
-        if endpoint.defaults:
-            request = replace(request, params=merged(endpoint.defaults, request.params))
+        request = _with_defaults(endpoint, request)
         worst = NOTHING
         if meter.limited:
             request, tokens = bounded(request)
@@ -201,6 +199,11 @@ class Gateway:
         return limiter
 
 
+def _with_defaults(endpoint: Endpoint, request: ModelRequest) -> ModelRequest:
+    """The request with what is sent with every call of the endpoint."""
+    return replace(request, params=merged(endpoint.defaults, request.params)) if endpoint.defaults else request
+
+
 def _settle(meter: Meter, reservation: Reservation, answer: ProviderAnswer, price: Price | None) -> None:
     tokens = _credible(answer.tokens)
     used = Usage(
@@ -245,9 +248,9 @@ async def _value(request: ModelRequest, answer: ProviderAnswer) -> Json:
     """The answer's value. Raises `Mismatch`, or a `StepError` where asking again cannot help."""
     schema = request.schema or {}
     try:
-        if len(answer.text) > _PARSE_ELSEWHERE_CHARS:
-            return await asyncio.to_thread(parse, answer.text, schema)
-        return parse(answer.text, schema)
+        return await parsed(answer.text, schema)
+    except SchemaInvalid as error:
+        raise StepError("schema_invalid", f"the JSON Schema cannot be used: {error}") from error
     except Mismatch:
         if answer.finish_reason == "length":
             raise _truncated(request, answer) from None

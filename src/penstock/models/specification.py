@@ -62,7 +62,7 @@ class ModelSpecification(_Model):
         str | None,
         Field(
             max_length=2048,
-            pattern=r"^https?://[^\s/?#@]+[^\s?#]*$",
+            pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
             description="`https://host`, `https://host/v1` or `https://host/v1/chat/completions`.",
         ),
     ] = None

@@ -118,7 +118,10 @@ class LockedPython:
                 try:
                     await self._run(Script({"main.py": ""}), LockedLimits())
                 except StepError as error:
-                    self._locks, self._obstacle = False, error.message
+                    self._locks = None
+                    if error.cause is None:
+                        raise  # It was too slow, or killed: that says nothing of the machine.
+                    self._locks, self._obstacle = False, error.cause
         if not (self._locks or self._trusted):
             message = (
                 f"this machine cannot lock a program in ({self._obstacle}): run Penstock on Linux, as root or where "
@@ -134,8 +137,9 @@ class LockedPython:
             await _end(running.process)
             status = os.read(running.status, _MOST_STATUS_BYTES)
         if status != _READY:
-            reason = status.decode(errors="replace") or "it was ended before it began"
-            raise StepError("code_crashed", f"the program could not be started: {reason}", retryable=True)
+            obstacle = status.decode(errors="replace") or None
+            message = f"the program could not be started: {obstacle or 'it was ended before it began'}"
+            raise StepError("code_crashed", message, retryable=True, cause=obstacle)
         code = running.process.returncode or 0
         return Ended(running.how, code if code >= 0 else 128 - code, bytes(running.stdout), bytes(running.stderr))
 

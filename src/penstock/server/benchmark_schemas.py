@@ -16,6 +16,7 @@ from penstock.evaluations.benchmarks.importing import BenchmarkReport
 from penstock.evaluations.benchmarks.model import Benchmark, BenchmarkKind, BenchmarkRow, BenchmarkVersion, Details
 from penstock.evaluations.benchmarks.selecting import SearchField, SortOrder
 from penstock.evaluations.benchmarks.service import Reading
+from penstock.server.auth import Call
 from penstock.server.describe import MAX_PAGE
 from penstock.server.evaluation_requests import Body, ScorerSpec
 
@@ -210,6 +211,13 @@ def details_of(said: BenchmarkPatch, before: Details) -> Details:
         categories=before.categories if said.categories is None else tuple(said.categories),
         languages=before.languages if said.languages is None else tuple(said.languages),
     )
+
+
+async def checked_details(call: Call, details: Details) -> Details:
+    """The details, if the scorers they name can be had. Raises `Invalid` naming each that cannot."""
+    if details.scorers:
+        await call.engine.scorers.pin(call.tenant, list(details.scorers))
+    return details
 
 
 def reading_of(query: FileQuery) -> Reading:

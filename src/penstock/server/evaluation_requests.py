@@ -17,6 +17,8 @@ from penstock.flows.prompts import PromptMessage
 
 MAX_TEMPLATE_CHARS = 200_000
 MAX_NAME_LENGTH = 200
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""One line: lists, reports and terminals show it."""
 
 _Id = Annotated[str, Field(min_length=1, max_length=300)]
 _Template = Annotated[str, Field(min_length=1, max_length=MAX_TEMPLATE_CHARS)]
@@ -68,7 +70,7 @@ class VariantBody(Body):
 class NamedVariant(VariantBody):
     """One of several variants."""
 
-    name: str | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH)
+    name: str | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH, pattern=PRINTABLE)
 
 
 class ChoiceBody(Body):
@@ -96,14 +98,16 @@ class WorkBody(Body):
     )
     epochs: int = Field(1, ge=1, le=MAX_EPOCHS, description="How often each row is asked.")
     reducer: str = Field("mean", max_length=40, description="`mean`, `at_least_2`, `pass@2`, `pass^2`.")
-    name: str | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH)
+    name: str | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH, pattern=PRINTABLE)
     cache: bool = Field(False, description="Answer from earlier answers to the same request.")
     concurrency: int | None = Field(None, ge=1)
     deadline_seconds: float | None = Field(None, gt=0)
     on_item_error: Literal["continue", "failFast"] | MaxFailedPolicy | None = None
     budget: BudgetSettings | None = None
     metadata: dict[str, Any] | None = None
-    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=list, max_length=MAX_TAGS)
+    tags: list[Annotated[str, Field(min_length=1, max_length=64, pattern=PRINTABLE)]] = Field(
+        default_factory=list, max_length=MAX_TAGS
+    )
     webhook: str | None = Field(None, description="A URL that is told of the end.")
     wait: float | None = Field(None, ge=0, le=3600, description="Seconds to wait for the end.")
 

@@ -147,17 +147,6 @@ def update(benchmark: Benchmark) -> Transaction[bool]:
     return bool(rows)
 
 
-def accept(tenant: Tenant, benchmark_id: str, version: int) -> Transaction[None]:
-    """A draft is ready, as it is."""
-    yield (
-        "update benchmark_versions set state = 'ready' where benchmark_id = $1 and version = $2 and exists"
-        " (select 1 from benchmarks where id = $1 and project_id = $3)",
-        benchmark_id,
-        version,
-        tenant.project_id,
-    )
-
-
 def versions(tenant: Tenant, benchmark_id: str, before: int, limit: int) -> Transaction[list[BenchmarkVersion]]:
     """The versions below a number, newest first. The benchmark is the project's, or public."""
     rows = yield (

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.evaluations.model import Evaluation, EvaluationFilter, Order, Shape
+from penstock.evaluations.model import Evaluation, EvaluationFilter, Order
 from penstock.executions import paths
 from penstock.storage.steps import OF_PATHS
 from penstock.storage.store import Transaction, placeholders
@@ -24,12 +24,20 @@ select v.*, x.no as execution_no, x.spec, x.status, x.generation, x.started_at, 
 from evaluations v join executions x on x.id = v.execution_id and x.project_id = v.project_id
 """
 
-_ORDERS: dict[Order, str] = {"created": "v.id", "accuracy": "v.primary_mean", "duration": "v.latency_mean_ms"}
+_KEPT = "case when v.metrics_generation = x.generation then v.{0} end"
+_ORDERS: dict[Order, str] = {
+    "created": "v.id",
+    "accuracy": _KEPT.format("primary_mean"),
+    "duration": _KEPT.format("latency_mean_ms"),
+}
 
 _KEEP_METRICS = """
 update evaluations set metrics = $3, metrics_generation = $4, primary_mean = $5, latency_mean_ms = $6
 where project_id = $1 and id = $2
 """
+
+_VARIANT = f"((cast(substr({{0}}.path, 1, {paths.WIDTH}) as integer) / ${{1}}) % ${{2}})"
+"""Which variant an item or step is of (see `Shape`); the arguments are epochs and variants."""
 
 _ORPHANS = """
 delete from evaluations where id in (
@@ -38,6 +46,13 @@ delete from evaluations where id in (
   limit $2
 ) returning id
 """
+
+_OF_ELEMENTS = " union all ".join(
+    "select p.no from chosen c cross join steps p where p.execution_no = $1"
+    f" and p.path > c.path || '.' and p.path < c.path || '/' and p.status {which} 'aborted'"
+    for which in ("<>", "=")
+)
+"""Numbers of the steps of chosen items' elements; aborted ones have an index of their own (see `OF_PATHS`)."""
 
 
 def insert(evaluation: Evaluation) -> Transaction[None]:
@@ -152,6 +167,20 @@ def delete(tenant: Tenant, evaluation_id: str) -> Transaction[None]:
     yield "delete from evaluations where project_id = $1 and id = $2", tenant.project_id, evaluation_id
 
 
+def delete_beside_others(evaluation: Evaluation) -> Transaction[bool]:
+    """Remove one of several of an execution; False where it is the last, which goes with its execution."""
+    tenant = evaluation.tenant
+    others = yield (
+        "select 1 from evaluations where project_id = $1 and execution_id = $2 and id <> $3 limit 1",
+        tenant.project_id,
+        evaluation.execution_id,
+        evaluation.id,
+    )
+    if others:
+        yield from delete(tenant, evaluation.id)
+    return bool(others)
+
+
 def forget_orphans(before: int, limit: int) -> Transaction[bool]:
     """Drop so many of those made before a moment whose execution is gone; True while there may be more."""
     rows = yield _ORPHANS, before, limit
@@ -165,6 +194,19 @@ def running_on(tenant: Tenant, benchmark_id: str) -> Transaction[bool]:
         " where v.project_id = $1 and v.benchmark_id = $2 and x.status in ('pending', 'running', 'paused') limit 1",
         tenant.project_id,
         benchmark_id,
+    )
+    return bool(rows)
+
+
+def being_rescored(tenant: Tenant, evaluation_id: str) -> Transaction[bool]:
+    """Whether an evaluation that is not over reads the answers of this one."""
+    source = msgspec.json.encode({"source": {"evaluation": evaluation_id}}).decode()[1:-2]
+    rows = yield (
+        "select 1 from evaluations v join executions x on x.id = v.execution_id"
+        " where v.project_id = $1 and x.status in ('pending', 'running', 'paused')"
+        " and x.spec like $2 escape '\\' limit 1",
+        tenant.project_id,
+        f"%{_escaped(source)}%",
     )
     return bool(rows)
 
@@ -184,14 +226,16 @@ def items(tenant: Tenant, execution_no: int, chosen: Sequence[str]) -> Transacti
 
 
 def steps(tenant: Tenant, execution_no: int, chosen: Sequence[str]) -> Transaction[list[Any]]:
-    """Their steps, of all generations, oldest first."""
-    listed = f"in ({placeholders(len(chosen), 3)})"
+    """Their steps and those of the elements that splitters made of them, of all generations, oldest first."""
+    listed = ", ".join(f"(${n})" for n in range(3, 3 + len(chosen)))
     return (
         yield (
-            "select s.path, s.node, s.status, s.output, s.model_calls, s.input_tokens, s.output_tokens,"
-            " s.cached_tokens, s.cost_nanos, s.unpriced_calls, s.ecu_micros from steps s"
-            " join executions e on e.no = s.execution_no and e.project_id = $2"
-            f" where s.no in ({OF_PATHS.format(listed)}) order by s.generation, s.no",
+            f"with chosen (path) as (values {listed})"
+            f" select substr(s.path, 1, {paths.WIDTH}) as path, s.node, s.status, s.output, s.model_calls,"
+            " s.input_tokens, s.output_tokens, s.cached_tokens, s.cost_nanos, s.unpriced_calls, s.ecu_micros"
+            " from steps s join executions e on e.no = s.execution_no and e.project_id = $2"
+            f" where s.no in ({OF_PATHS.format('in (select path from chosen)')} union all {_OF_ELEMENTS})"
+            " order by s.generation, s.no",
             execution_no,
             tenant.project_id,
             *chosen,
@@ -214,37 +258,43 @@ def unusual_paths(tenant: Tenant, execution_no: int, status: str, after: str, li
     return [row["path"] for row in rows]
 
 
-def outputs(tenant: Tenant, execution_no: int, after: str, limit: int) -> Transaction[list[Any]]:
-    """Path, status and output of top-level items, in order from behind a stored path."""
+def outputs(evaluation: Evaluation, after: str, limit: int) -> Transaction[list[Any]]:
+    """Path, status and output of an evaluation's items, in order from behind a stored path."""
+    shape = evaluation.shape
     return (
         yield (
             "select i.path, i.status, i.output from items i"
             " join executions e on e.no = i.execution_no and e.project_id = $4"
-            " where i.execution_no = $1 and i.path > $2 and length(i.path) = $5 order by i.path limit $3",
-            execution_no,
+            " where i.execution_no = $1 and i.path > $2 and length(i.path) = $5"
+            f" and {_VARIANT.format('i', 6, 7)} = $8 order by i.path limit $3",
+            evaluation.execution_no,
             after,
             limit,
-            tenant.project_id,
+            evaluation.tenant.project_id,
             paths.WIDTH,
+            shape.epochs,
+            shape.variants,
+            evaluation.variant,
         )
     )
 
 
-def usage_by_variant(tenant: Tenant, execution_no: int, shape: Shape) -> Transaction[dict[int, Any]]:
-    """What the steps of each variant consumed; a row's columns are those of `storage.steps.usage`."""
-    variant = f"((cast(substr(s.path, 1, {paths.WIDTH}) as integer) / $3) % $4)"
+def usage(evaluation: Evaluation) -> Transaction[Any]:
+    """What the steps of an evaluation's items consumed, of all generations; null where there are none."""
+    shape = evaluation.shape
     rows = yield (
-        f"select {variant} as variant, sum(s.model_calls) as model_calls, sum(s.input_tokens) as input_tokens,"
+        "select sum(s.model_calls) as model_calls, sum(s.input_tokens) as input_tokens,"
         " sum(s.output_tokens) as output_tokens, sum(s.cached_tokens) as cached_tokens,"
         " sum(s.cost_nanos) as cost_nanos, sum(s.unpriced_calls) as unpriced_calls, sum(s.ecu_micros) as ecu_micros"
         " from steps s join executions e on e.no = s.execution_no and e.project_id = $2"
-        " where s.execution_no = $1 group by 1",
-        execution_no,
-        tenant.project_id,
+        f" where s.execution_no = $1 and {_VARIANT.format('s', 3, 4)} = $5",
+        evaluation.execution_no,
+        evaluation.tenant.project_id,
         shape.epochs,
         shape.variants,
+        evaluation.variant,
     )
-    return {int(row["variant"]): row for row in rows}
+    return rows[0]
 
 
 def evaluation_of(row: Any) -> Evaluation:

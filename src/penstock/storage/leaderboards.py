@@ -77,7 +77,14 @@ update leaderboards set name = $3, slug = $4, description = $5, visibility = $6,
 where id = $1 and project_id = $2 returning id
 """
 
-_ORDERS: dict[Order, str] = {"weight": "l.featured desc, l.weight desc, l.name", "name": "l.name", "created": "l.id"}
+_ORDERS: dict[tuple[Order, bool], str] = {
+    ("weight", False): "l.featured, l.weight, l.name",
+    ("weight", True): "l.featured desc, l.weight desc, l.name",
+    ("name", False): "l.name",
+    ("name", True): "l.name desc",
+    ("created", False): "l.id",
+    ("created", True): "l.id desc",
+}
 
 
 def insert(board: LeaderboardRecord, most: int) -> Transaction[None]:
@@ -143,13 +150,16 @@ def find(tenant: Tenant, id_or_slug: str) -> Transaction[LeaderboardRecord | Non
     return leaderboard_of(rows[0]) if rows else None
 
 
-def page(tenant: Tenant, order: Order, offset: int, limit: int) -> Transaction[tuple[list[LeaderboardRecord], int]]:
+def page(
+    tenant: Tenant, order: Order, descending: bool, offset: int, limit: int
+) -> Transaction[tuple[list[LeaderboardRecord], int]]:
     """Some of those that the tenant may see, its own first, and how many there are in all."""
     ids = tenant.project_id, tenant.organization_id
     counted = yield f"select count(*) as n from leaderboards l where {_VISIBLE}", *ids
     rows = yield (
         f"{_SELECT} where {_VISIBLE}"
-        f" order by case when l.project_id = $1 then 0 else 1 end, {_ORDERS[order]}, l.id limit $3 offset $4",
+        f" order by case when l.project_id = $1 then 0 else 1 end, {_ORDERS[order, descending]}, l.id"
+        " limit $3 offset $4",
         *ids,
         limit,
         offset,

@@ -20,8 +20,8 @@ from penstock.executions.signals import Signals
 from penstock.queue.local import Places
 from penstock.storage import items as item_rows
 from penstock.storage.executions import loads
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
+from penstock.testing.stores import open_store
 from penstock.types import Json, Tenant
 
 TENANT = Tenant("a" * 24, "b" * 24)
@@ -122,8 +122,7 @@ def refuse(message: str = "no", *, retryable: bool = False) -> Json:
 
 @asynccontextmanager
 async def open_core(path: Path, *, places: int = 8, works: bool = True) -> AsyncIterator[Core]:
-    store = SqliteStore(path)
-    await migrate(store)
+    store = await open_store(path)
     core: Core
 
     async def open_job(execution: Execution) -> FunctionJob:

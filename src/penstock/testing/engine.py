@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from penstock.engine import Engine
 from penstock.executions.model import Execution
 from penstock.flows.service import RunRequest
 from penstock.settings import Settings
+from penstock.testing.stores import prepare_store
 from penstock.types import Json, Tenant
 
 
@@ -45,7 +47,9 @@ class TestEngine:
 @asynccontextmanager
 async def open_engine(folder: Path, **settings: Any) -> AsyncIterator[TestEngine]:
     """An engine over a folder, started, with one organization and project."""
-    engine = await Engine.open(Settings(data_dir=folder, **settings))
+    wanted = Settings(data_dir=folder, **{"synchronous": "NORMAL", **settings})
+    await asyncio.to_thread(prepare_store, wanted.database_path)
+    engine = await Engine.open(wanted)
     try:
         accounts = Accounts(engine.store)
         first = await accounts.first_start(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -60,6 +61,27 @@ async def test_a_sign_in_makes_a_key_that_ends_with_the_member(
     with pytest.raises(Unauthenticated):
         await people.sign_in("ada@example.com", PASSWORD)
     await accounts.close()
+
+
+async def test_who_is_removed_while_signing_in_gets_no_key(
+    people: Members, accounts: Accounts, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await people.add(tenant, "ada@example.com", PASSWORD, name="", scopes=("admin",))
+    scrypt, begun, go_on = members._scrypt, threading.Event(), threading.Event()
+
+    def slow(password: str, salt: bytes) -> bytes:
+        begun.set()
+        go_on.wait(60)
+        return scrypt(password, salt)
+
+    monkeypatch.setattr(members, "_scrypt", slow)
+    signing_in = asyncio.create_task(people.sign_in("ada@example.com", PASSWORD))
+    await asyncio.to_thread(begun.wait, 60)
+    await people.remove(tenant, "ada@example.com")
+    go_on.set()
+    with pytest.raises(Unauthenticated):
+        await signing_in
+    assert all(key.revoked_at is not None for key in await accounts.list(tenant))
 
 
 async def test_nothing_readable_of_a_password_is_kept(people: Members, store: SqliteStore, tenant: Tenant) -> None:

@@ -148,6 +148,13 @@ def test_wrong_usage_is_told_before_anything_starts(here, words, told):
     assert told in done.stderr.replace("\n", " ")
 
 
+def test_a_budget_that_is_used_up_ends_the_command(here, rows):
+    done = run(here, rows, "--budget-tokens", "20")
+    assert done.exit_code == 1
+    assert "Paused:" in done.stderr
+    assert "penstock executions resume exec_" in done.stderr
+
+
 def test_a_metric_that_there_is_not_stops_the_evaluation(here, rows):
     done = run(here, rows, "--fail-under", "bleu=0.5")
     assert done.exit_code == 1

@@ -165,6 +165,6 @@ async def test_a_project_chooses_its_models_and_settings(client):
     chosen = await client.project.set_models(["scripted/echo", "openai/gpt-4o-mini"])
     assert [model.key for model in chosen.models] == ["scripted/echo", "openai/gpt-4o-mini"]
     assert (await client.project.benchmarks()).ids is None
-    assert (await client.project.set_benchmarks(["b" * 24])).ids == ("b" * 24,)
+    assert (await client.project.set_benchmarks(["sorting"])).ids == ((await client.benchmarks.get("sorting")).id,)
     judged = await client.project.set_settings(ProjectSettings(default_judge_model="scripted/echo"))
     assert await client.project.settings() == judged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,10 @@ from penstock.evaluations.gate import (
     Tally,
     parse_demand,
     parse_regression,
-    percentile,
 )
+from penstock.evaluations.model import ItemOutput, Shape
+from penstock.evaluations.scores import RowValues, Scores, Tried
+from penstock.evaluations.summary import summarise
 
 
 def tally(*scores: float | None, **more: object) -> Tally:
@@ -137,7 +140,24 @@ def test_demands_are_read_as_they_are_typed() -> None:
         parse_regression("-0.1")
 
 
-def test_percentiles_are_values_that_were_measured() -> None:
-    values = [float(n) for n in range(100, 0, -1)]
-    assert [percentile(values, share) for share in (0.5, 0.95, 0.99, 1.0)] == [50, 95, 99, 100]
-    assert percentile([7.0], 0.5) == 7.0
+def test_percentiles_and_coverage_are_those_of_the_summary() -> None:
+    for n, expected in ((1, [1, 1, 1]), (2, [1, 2, 2]), (100, [50, 95, 99]), (101, [51, 96, 100])):
+        scores, counted = Scores(Shape(n, 1, 1)), Tally(())
+        for number in range(n):
+            scores.add(ItemOutput(str(number), {}, latency_ms=n - number), number)
+            counted.add(RowFacts(str(number), {}, latency_ms=n - number))
+        latency: Any = summarise(scores, "mean", {})["latency"]
+        assert [latency[f"p{percent}Ms"] for percent in (50, 95, 99)] == expected
+        assert [counted.measure(f"latency_p{percent}_ms")[0] for percent in (50, 95, 99)] == expected
+
+
+def test_an_epoch_without_a_score_is_missing_here_and_in_the_summary() -> None:
+    scores, counted = Scores(Shape(2, 1, 2)), Tally(("exact",), expected=4)
+    scores.values["exact"], scores.tried["exact"] = RowValues(), Tried()
+    for number, epochs in ((0, 2), (1, 1)):
+        for epoch in range(epochs):
+            scores.add(ItemOutput(str(number), {"exact": {"status": "scored", "value": 1.0}}, epoch), number)
+            counted.add(RowFacts(str(number), {"exact": 1.0}))
+    found: Any = summarise(scores, "mean", {})["scores"]
+    assert (found["exact"]["n"], found["exact"]["expected"]) == (2, 2)
+    assert found["exact"]["coverage"] == counted.coverage() == 0.75

@@ -63,6 +63,23 @@ async def test_models_are_ranked_and_what_the_rows_do_not_tell_apart_is_marked(e
         assert (entry.scored, entry.expected) == (20, 20)
 
 
+async def test_what_a_comparison_calls_unclear_is_no_rank_of_its_own(engine: TestEngine) -> None:
+    # Right about 20 and about 15 of them: the interval of the difference leaves out 0, the exact test does not (1/16).
+    rows = [{"id": str(n), "input": "yes" if n < 15 else "perhaps", "truth": "yes"} for n in range(20)]
+    await engine.engine.evaluations.pinner.benchmarks.create_from_rows(engine.tenant, "agreeing-less", rows)
+    ids = []
+    for model in (YES, ECHO):
+        wanted = EvaluationRequest("agreeing-less", (Variant(model=model),), scorers=("exact",))
+        started = await engine.engine.evaluations.start(engine.tenant, wanted)
+        await engine.engine.executions.wait(engine.tenant, started.submitted.execution.id, 60)
+        ids.append(started.evaluations[0].id)
+    (held,) = (await engine.engine.comparisons.compare(engine.tenant, ids)).held
+    assert held.found.whole.difference.high < 0  # type: ignore[operator]
+    assert held.found.whole.verdict.decision == "unclear"
+    (table,) = await tables(engine)
+    assert [entry.same_as_above for entry in table.entries] == [False, True]
+
+
 async def test_the_newest_evaluation_of_a_model_counts_and_failed_ones_do_not(engine: TestEngine) -> None:
     _, newest = await evaluated(engine, YES, YES)
     await evaluated(engine, "scripted/fail:400", on_item_error="failFast")

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import Conflict, Invalid, NotFound
-from penstock.evaluations.benchmarks.model import RowChoice
-from penstock.evaluations.model import Evaluation, EvaluationFilter
+from penstock.errors import Conflict, Invalid, NotFound, Unprocessable
+from penstock.evaluations.benchmarks.model import BenchmarkRow, RowChoice
+from penstock.evaluations.job import PAGE_ITEMS, items_of
+from penstock.evaluations.model import Evaluation, EvaluationFilter, Shape
 from penstock.evaluations.requests import EvaluationRequest, Variant
 from penstock.evaluations.results import ResultRow, RowFilter
-from penstock.executions.model import Execution
+from penstock.executions.model import Budget, Execution, RetryRequest
 from penstock.testing.engine import TestEngine, open_engine
 from penstock.testing.model_server import ModelServer
 from penstock.types import Tenant
@@ -239,6 +240,31 @@ async def test_a_flow_is_evaluated_like_a_model(engine: TestEngine) -> None:
     assert [row.answer.output for row in await rows_of(engine, mapped) if row.answer] == ["odd", "even"] * 2
 
 
+async def test_a_row_of_a_flow_has_what_its_elements_took(engine: TestEngine) -> None:
+    rows = [{"id": str(n), "input": {"words": ["a"] * n}, "truth": n} for n in (3, 0, 2)]
+    await upload(engine, rows)
+    flow = await engine.save(
+        {
+            "name": "each",
+            "input": {"words": {"type": "array"}},
+            "nodes": {
+                "each": {"type": "split", "inputs": {"array": "input.words"}},
+                "ask": {
+                    "type": "prompt",
+                    "model": "scripted/echo",
+                    "prompt": "{{ word }}",
+                    "inputs": {"word": "each.out"},
+                },
+                "all": {"type": "flatten", "inputs": {"answers": "ask.out"}},
+            },
+        }
+    )
+    (evaluation,), _ = await evaluate(engine, variants=(Variant(flow=flow),), epochs=2)
+    metrics: Any = evaluation.metrics
+    assert metrics["usage"]["modelCalls"] == 10
+    assert [row.usage.model_calls for row in await rows_of(engine, evaluation)] == [3, 3, 0, 0, 2, 2]
+
+
 async def test_what_a_model_is_told(engine: TestEngine, server: ModelServer) -> None:
     await upload(engine, [{"id": "a", "input": "one", "truth": "one", "topic": "sums"}])
     await evaluate(
@@ -294,7 +320,9 @@ async def test_a_model_that_changed_is_not_gone_on_with(engine: TestEngine, serv
     server.script([{"contains": "two", "status": 400, "times": 1}])
     (evaluation,), _ = await evaluate(engine, variants=(Variant(model="mine"),))
     await engine.engine.catalog.update(engine.tenant, model.id, {"modelName": "fixed:other"})
-    reopened = await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    with pytest.raises(Unprocessable, match="fixed:other"):
+        await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    reopened = await engine.engine.executions.retry(engine.tenant, evaluation.execution_id, RetryRequest())
     ended = await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
     assert ended.status == "failed"
     assert ended.error is not None
@@ -375,3 +403,135 @@ async def test_it_is_readable_while_it_runs_and_only_then_undeletable(engine: Te
     cancelled = await service.get(engine.tenant, evaluation.id)
     assert cancelled.status == "cancelled"
     assert (await scores(engine, cancelled))["exact"]["coverage"] == 0.75
+
+
+async def test_an_unknown_judge_is_refused_before_anything_is_paid_for(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    judge = {"type": "llm", "name": "judge", "model": "nobody", "prompt": "Good? {{ output }}"}
+    with pytest.raises(Invalid) as refused:
+        await evaluate(engine, scorers=("exact", judge))
+    assert (refused.value.code, refused.value.errors[0].path) == ("model_unknown", "scorers[1].model")
+    assert server.calls() == []
+
+
+async def test_what_a_judge_was_is_part_of_what_was_measured(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"model": "json", "json": {"reasoning": "So it seems.", "answer": "yes"}}])
+    await engine.engine.catalog.create(engine.tenant, {"name": "judge", "provider": "scripted", "modelName": "json"})
+    judge = {"type": "llm", "name": "judge", "model": "judge", "prompt": "Good? {{ output }}"}
+    (first,), _ = await evaluate(engine, scorers=(judge,))
+    (second,), _ = await evaluate(engine, scorers=(judge,))
+    assert first.definition_hash == second.definition_hash
+    await engine.engine.comparisons.compare(engine.tenant, (first.id, second.id))
+
+    await engine.engine.catalog.update(engine.tenant, "judge", {"modelName": "json-2"})
+    (other,), _ = await evaluate(engine, scorers=(judge,))
+    with pytest.raises(Conflict) as refused:
+        await engine.engine.comparisons.compare(engine.tenant, (first.id, other.id))
+    assert [fault.path for fault in refused.value.errors] == ["scorer.judges[0].endpoint.model"]
+
+
+async def test_a_retry_of_what_can_no_longer_run_leaves_it_as_it_is(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "status": 400}])
+    (evaluation,), _ = await evaluate(engine)
+    await engine.engine.evaluations.pinner.benchmarks.delete(engine.tenant, "numbers")
+    with pytest.raises(NotFound):
+        await engine.engine.evaluations.retry(engine.tenant, evaluation.id, "failed")
+    again = await engine.engine.evaluations.get(engine.tenant, evaluation.id)
+    metrics: Any = again.metrics
+    assert (again.status, metrics["answered"], metrics["failed"]) == ("completed", 3, 1)
+
+
+async def test_answers_that_are_being_scored_again_are_not_deleted(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    (evaluation,), _ = await evaluate(engine)
+    server.script([{"model": "json", "behaviour": "hang"}])
+    judge = {"type": "llm", "model": "scripted/json", "prompt": "Good? {{ output }}"}
+    service = engine.engine.evaluations
+    started = await service.rescore(engine.tenant, evaluation.id, [judge])
+    with pytest.raises(Conflict) as refused:
+        await service.delete(engine.tenant, evaluation.id)
+    assert refused.value.code == "evaluation_in_use"
+    execution_id = started.submitted.execution.id
+    await engine.engine.executions.cancel(engine.tenant, execution_id)
+    await engine.engine.executions.wait(engine.tenant, execution_id, 60)
+    await service.delete(engine.tenant, evaluation.id)
+
+
+async def test_lists_by_accuracy_know_nothing_of_numbers_that_were_taken_back(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "status": 400}, {"contains": "four", "status": 400}])
+    (best,), _ = await evaluate(engine)
+    server.script([])
+    (usual,), _ = await evaluate(engine)
+    assert (best.primary_mean, usual.primary_mean) == (1.0, 0.5)
+    server.script([{"behaviour": "hang"}])
+    service = engine.engine.evaluations
+    reopened = await service.retry(engine.tenant, best.id, "failed")
+    found, _ = await service.page(engine.tenant, EvaluationFilter(order="accuracy"), 0, 10)
+    assert [evaluation.id for evaluation in found] == [usual.id, best.id]
+    await engine.engine.executions.cancel(engine.tenant, reopened.id)
+    await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
+
+
+async def test_no_more_is_planned_at_once_than_there_is_room_for() -> None:
+    async def rows() -> AsyncIterator[list[BenchmarkRow]]:
+        yield [BenchmarkRow(str(number), number) for number in range(250)]
+        yield [BenchmarkRow("last", 0)]
+
+    shape = Shape(251, 3, 40)
+    pages = [page async for page in items_of(rows(), shape)]
+    assert max(map(len, pages)) <= PAGE_ITEMS
+    items = [item for page in pages for item in page]
+    places = [(item.row.id, item.variant, item.epoch) for item in items]
+    assert len(places) == shape.items
+    for ordinal in (0, 119, 120, 29_999, 30_119):
+        row, variant, epoch = shape.place(ordinal)
+        assert places[ordinal] == ("last" if row == 250 else str(row), variant, epoch)
+
+
+async def test_more_answers_than_an_execution_numbers_are_refused(engine: TestEngine) -> None:
+    await upload(engine, [{"id": str(n), "input": n, "truth": n} for n in range(20_001)])
+    variants = tuple(Variant(name=str(n), model="scripted/echo") for n in range(50))
+    with pytest.raises(Invalid) as refused:
+        await evaluate(engine, variants=variants, epochs=1_000)
+    assert [fault.path for fault in refused.value.errors] == ["epochs"]
+
+
+async def test_whoever_asks_at_the_same_moment_gets_numbers_that_are_added_up_once(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    await upload(engine)
+    server.script([{"contains": "four", "behaviour": "hang"}])
+    service = engine.engine.evaluations
+    asked = EvaluationRequest("numbers", (Variant(model="scripted/echo"),), scorers=("exact",))
+    started = await service.start(engine.tenant, asked)
+    (evaluation,) = started.evaluations
+    found = await asyncio.gather(*(service.metrics(evaluation) for _ in range(5)))
+    assert all(one is found[0] for one in found)
+    await engine.engine.executions.cancel(engine.tenant, evaluation.execution_id)
+    await engine.engine.executions.wait(engine.tenant, evaluation.execution_id, 60)
+
+
+async def test_an_answer_that_a_budget_cut_off_is_no_answer_for_others(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    server.script([{"contains": "two", "text": "tw", "finishReason": "length"}])
+    await evaluate(engine, cache=True, budget=Budget(tokens=1_000_000))
+    server.script([])
+    before = len(server.calls())
+    (evaluation,), _ = await evaluate(engine, cache=True)
+    assert [call["prompt"] for call in server.calls()[before:]] == ["two"]
+    assert [row.answer.output for row in await rows_of(engine, evaluation) if row.answer][1] == "two"
+
+
+async def test_the_last_of_several_that_are_deleted_at_once_takes_the_execution_with_it(engine: TestEngine) -> None:
+    await upload(engine)
+    variants = (Variant(name="a", model="scripted/echo"), Variant(name="b", model="scripted/fixed:x"))
+    evaluations, ended = await evaluate(engine, variants=variants)
+    service = engine.engine.evaluations
+    await asyncio.gather(*(service.delete(engine.tenant, evaluation.id) for evaluation in evaluations))
+    with pytest.raises(NotFound):
+        await engine.engine.executions.get(engine.tenant, ended.id)

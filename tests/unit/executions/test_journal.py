@@ -17,10 +17,10 @@ from penstock.executions.paths import top
 from penstock.ids import new_execution_id
 from penstock.models.usage import Usage
 from penstock.storage import executions
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Transaction, rows_of
 from penstock.testing.core import TENANT
+from penstock.testing.stores import open_store
 
 
 @dataclass
@@ -58,8 +58,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    store = SqliteStore(tmp_path / "store.db")
-    await migrate(store)
+    store = await open_store(tmp_path / "store.db")
     flushes: list[Flush] = []
     journal = Journal(store, flushes.append)
     journal.start()

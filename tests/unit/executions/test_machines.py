@@ -25,10 +25,9 @@ from penstock.models.usage import Amounts, Usage
 from penstock.queue.fairness import Claim
 from penstock.storage import executions as rows
 from penstock.storage import steps as step_rows
-from penstock.storage.migrations import migrate
-from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Transaction, rows_of
 from penstock.testing.core import TENANT
+from penstock.testing.stores import open_store
 
 T = TypeVar("T")
 HISTORIES = settings(
@@ -49,18 +48,13 @@ class Machine(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner()
-        self.store = self.do(self._opened())
+        self.store = self.do(open_store(self.folder / "store.db"))
         submission = Submission(TENANT, "t", "s", "s", 1, "batch", {}, self.options, deadline_ms=600_000)
         self.execution: Execution = self.write(rows.insert(new_execution_id(), submission, 1))
         self.begin()
 
     def begin(self) -> None:
         """Called when the execution is in the store."""
-
-    async def _opened(self) -> SqliteStore:
-        store = SqliteStore(self.folder / "store.db", synchronous="OFF")
-        await migrate(store)
-        return store
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -79,7 +73,7 @@ class Machine(RuleBasedStateMachine):
     def reopen_store(self) -> None:
         """The process is gone, and another has the file."""
         self.do(self.store.close())
-        self.store = self.do(self._opened())
+        self.store = self.do(open_store(self.folder / "store.db"))
 
     def claim(self) -> None:
         stored = self.stored()
@@ -234,7 +228,7 @@ class Acknowledged(Machine):
             return [path for path, outcome in zip(paths, done, strict=True) if outcome is None]
 
         self.known += self.do(die())
-        self.store = self.do(self._opened())
+        self.store = self.do(open_store(self.folder / "store.db"))
         self.claim()
         self.journal = self._journal()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +95,33 @@ def test_every_fault_is_told_at_once() -> None:
           c: {type: transform, surplus: 1, expression: "1"}
     """)
     assert {path for path, _, _ in found} >= {"nodes.b.type", "nodes.c.surplus"}
+
+
+@pytest.mark.parametrize(
+    ("items", "reason"),
+    [
+        ("{type: 5}", "is not valid"),
+        ("{$ref: '#/nowhere'}", "does not exist"),
+        ("{$ref: '#'}", "refers to itself"),
+    ],
+)
+def test_an_input_that_cannot_be_checked_is_refused_by_name(items: str, reason: str) -> None:
+    head = f"name: f\ninput:\n  good: {{type: string}}\n  bad: {{type: array, items: {items}}}\n"
+    (found,) = faults("nodes: {a: {type: transform, expression: '1'}}", head)
+    assert found[0] == "input.bad"
+    assert reason in found[2]
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_an_input_reads_no_address_and_no_file(scheme: str, tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"type": "integer"}')
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0)
+        at = f"http://127.0.0.1:{listening.getsockname()[1]}/" if scheme == "http" else f"file://{tmp_path}/schema.json"
+        head = f"name: f\ninput:\n  bad: {{type: array, items: {{$ref: '{at}'}}}}\n"
+        assert [path for path, _, _ in faults("nodes: {a: {type: transform, expression: '1'}}", head)] == ["input.bad"]
+        with pytest.raises(BlockingIOError):
+            listening.accept()
 
 
 def test_an_unknown_input_in_an_expression_is_refused() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock.errors import Conflict, Invalid, NotFound, Unprocessable
 from penstock.flows.prompts import PromptLibrary
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.types import Tenant
 
@@ -19,11 +16,8 @@ DOCUMENT = {"system": "Answer with one word.", "prompt": "Is this good? {{ revie
 
 
 @pytest.fixture
-async def library(tmp_path: Path) -> AsyncIterator[PromptLibrary]:
-    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
-    await migrate(store)
-    yield PromptLibrary(store)
-    await store.close()
+def library(store: SqliteStore) -> PromptLibrary:
+    return PromptLibrary(store)
 
 
 async def test_an_update_is_a_new_version_and_the_old_one_stays(library: PromptLibrary) -> None:

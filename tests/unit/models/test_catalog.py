@@ -19,6 +19,15 @@ SAVED = {
 }
 
 
+@pytest.mark.parametrize("url", ["https://me:secret@x.example/v1", "https://x.example?key=1", "https:///v1"])
+async def test_an_address_is_shown_and_logged_so_that_nothing_secret_fits_in(
+    catalog: Catalog, tenant: Tenant, url: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        await catalog.create(tenant, {"name": "mine", "provider": "openai", "modelName": "m", "baseUrl": url})
+    assert [error.path for error in refused.value.errors] == ["baseUrl"]
+
+
 async def test_a_saved_model_is_shown_without_its_key(catalog: Catalog, tenant: Tenant) -> None:
     created = await catalog.create(tenant, SAVED)
     shown = (await catalog.get(tenant, "mine")).as_json()

@@ -331,3 +331,12 @@ async def test_what_an_endpoint_says_it_counted_is_taken_within_reason(
         await gateway.complete(tenant, ask("liar"), meter)
     used = meter.usage
     assert (used.input_tokens, used.output_tokens, used.cost_nanos) == (10**9, 0, 10**12)
+
+
+async def test_the_most_a_call_takes_counts_what_is_sent_with_every_call_of_its_model(
+    gateway: Gateway, tenant: Tenant
+) -> None:
+    saved = {"provider": "openai", "baseUrl": "http://127.0.0.1:1/v1", "apiKey": KEY, "modelName": "m"}
+    await gateway.catalog.create(tenant, {**saved, "name": "long", "maxTokens": 50_000})
+    most, _ = await gateway.most(tenant, ModelRequest("long", (Message("user", "Hello"),)))
+    assert most.tokens > 50_000

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
-from penstock.models.structured import MAX_FAULTS, Mismatch, SchemaInvalid, check_schema, parse
+from penstock.models import structured
+from penstock.models.structured import MAX_FAULTS, Mismatch, SchemaInvalid, check_schema, most_checks, parse, parsed
 
 SCHEMA = {
     "type": "object",
@@ -55,3 +57,44 @@ def test_a_schema_may_not_reach_outside_itself(tmp_path: Path) -> None:
 def test_a_hostile_pattern_ends() -> None:
     with pytest.raises(Mismatch):
         parse('"' + "a" * 60 + 'b"', {"type": "string", "pattern": r"^(?=(a+)+$)(a|aa)+$"})
+
+
+def doubled(levels: int) -> dict[str, object]:
+    """A short schema that asks for 2 ** levels checks of one value."""
+    steps = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n - 1}"}] * 2} for n in range(1, levels + 1)}
+    return {"$defs": {"s0": {"type": "integer"}, **steps}, "$ref": f"#/$defs/s{levels}"}
+
+
+LIST = {"type": "object", "properties": {"n": {"type": "integer"}, "next": {"$ref": "#"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "checks"),
+    [
+        ({"type": "integer"}, 1),
+        ({"properties": {"a": {"type": "string"}, "b": {"items": {}}}}, 5),
+        ({"$defs": {"a": {}}, "allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/allOf/0"}]}, 8),
+        (LIST, math.inf),
+        ({"$ref": "other.json"}, math.inf),
+        ({"$ref": "#/$defs/none"}, math.inf),
+        ({"$ref": "#name", "$defs": {"a": {"$anchor": "name"}}}, math.inf),
+    ],
+)
+def test_what_a_schema_can_ask_for_is_counted(schema: dict[str, object], checks: float) -> None:
+    assert most_checks(schema) == checks
+    assert most_checks(doubled(60)) > 2**60
+
+
+async def test_a_schema_that_would_be_checked_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structured, "_SECONDS", 1.0)
+    with pytest.raises(SchemaInvalid, match="took longer than 1 s"):
+        await parsed("1", doubled(60))
+
+
+async def test_a_schema_that_refers_to_itself_is_checked_elsewhere_with_the_same_outcome() -> None:
+    assert await parsed('{"n": 1, "next": {"n": 2}}', LIST) == {"n": 1, "next": {"n": 2}}
+    with pytest.raises(Mismatch) as caught:
+        await parsed('{"n": 1, "next": {"n": "2"}}', LIST)
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == ["next.n"]
+    with pytest.raises(Mismatch, match="not JSON"):
+        await parsed("{", LIST)

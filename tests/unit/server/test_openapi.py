@@ -19,6 +19,7 @@ WITHOUT_BODY = {
     "/webhooks/endpoints/{endpointId}/rotate-secret",
     "/webhooks/rotate-secret",
     "/webhooks/deliveries/{deliveryId}/replay",
+    "/integrations/{integration}/test",
     "/models/{name}/test",
     "/schedules/{schedule}/run",
     "/executions/{executionId}/cancel",

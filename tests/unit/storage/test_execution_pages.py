@@ -12,9 +12,9 @@ import pytest
 from penstock.executions.model import Execution, ExecutionFilter, Options, Status, Submission
 from penstock.ids import moment_of
 from penstock.storage import execution_pages, executions
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import rows_of
+from penstock.testing.stores import open_store
 from penstock.types import Tenant
 
 MINE, OTHER = Tenant("a" * 24, "b" * 24), Tenant("a" * 24, "c" * 24)
@@ -24,8 +24,7 @@ NAMES = ("Summaries", "summary of 100%", "under_score", "translate")
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "store.db")
-    await migrate(store)
+    store = await open_store(tmp_path / "store.db")
     draw = random.Random(7)
     for number in range(200):
         subject = draw.randrange(len(NAMES))

@@ -12,9 +12,8 @@ import pytest
 
 from penstock.executions.model import ExecutionFilter, ItemStatus, Status
 from penstock.storage import execution_pages, executions, firings, items, retention, schedules, steps, timings, waiting
-from penstock.storage.migrations import migrate
-from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Many
+from penstock.testing.stores import open_store
 from penstock.types import Tenant
 
 TENANT = Tenant("a" * 24, "b" * 24)
@@ -80,8 +79,7 @@ LISTS = {
 
 @pytest.fixture
 async def database(tmp_path: Path) -> Any:
-    store = SqliteStore(tmp_path / "store.db")
-    await migrate(store)
+    store = await open_store(tmp_path / "store.db")
     await store.close()
     connection = sqlite3.connect(tmp_path / "store.db")
     yield connection

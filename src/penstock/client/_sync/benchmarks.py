@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from penstock.client import calls
+from penstock.client._sync.handles import ExecutionHandle
+from penstock.client._sync.runtime import read_chunks
 from penstock.client._sync.transport import Transport
 from penstock.client.benchmark_objects import (
     Benchmark,
@@ -17,6 +20,7 @@ from penstock.client.benchmark_objects import (
     BenchmarkVersion,
 )
 from penstock.client.calls import Call
+from penstock.client.objects import Execution
 from penstock.client.paths import dataset_format
 
 _PAGE_ROWS = 500
@@ -94,6 +98,38 @@ class Benchmarks:
         body = {field: value for field, value in asked.items() if value is not None}
         return (self._transport.fetch(calls.post("/benchmarks/generate", body), BenchmarkImport)).benchmark
 
+    def draft(
+        self,
+        key: str,
+        documents: Sequence[Path],
+        *,
+        questions: int = 50,
+        instructions: str = "",
+        model: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> ExecutionHandle:
+        """Let a model write questions on 1 to 20 documents; returns the handle.
+
+        The benchmark is a draft until it was reviewed. `instructions` are your own words to the model. Raises
+        BadRequestError naming each document that cannot be read.
+        """
+        files = [{"name": path.name, "data": _base64(path)} for path in documents]
+        asked = {"key": key, "documents": files, "questions": questions, "instructions": instructions, "model": model}
+        body = {name: value for name, value in asked.items() if value is not None} | dict(details or {})
+        started = self._transport.fetch(calls.start("/benchmarks/smart", body, idempotency_key=None), Execution)
+        return ExecutionHandle(self._transport, started)
+
+    def review(
+        self,
+        benchmark: str,
+        accept: Sequence[str] | Literal["all"] = "all",
+        *,
+        edits: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Benchmark:
+        """Make a version of the rows of a draft that are good, by their ids: `edits={"7": {"truth": "Oslo"}}`."""
+        body = {"accept": accept, "edits": edits or {}}
+        return (self._transport.fetch(calls.post(f"{_path(benchmark)}/review", body), BenchmarkImport)).benchmark
+
     def get(self, benchmark: str) -> Benchmark:
         """One benchmark. Raises NotFoundError."""
         return self._transport.fetch(calls.get(_path(benchmark)), Benchmark)
@@ -165,6 +201,13 @@ class Benchmarks:
 
 def _path(benchmark: str) -> str:
     return f"/benchmarks/{calls.segment(benchmark)}"
+
+
+def _base64(path: Path) -> str:
+    whole = bytearray()
+    for chunk in read_chunks(path):
+        whole += chunk
+    return base64.b64encode(whole).decode()
 
 
 def _reading(

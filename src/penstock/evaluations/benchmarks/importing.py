@@ -10,7 +10,7 @@ from penstock.datasets.imports import ImportOptions
 from penstock.datasets.model import BadLines, Dataset, ImportReport
 from penstock.errors import FieldError, Invalid
 from penstock.evaluations.benchmarks.checking import CheckedRows
-from penstock.evaluations.benchmarks.model import Benchmark, BenchmarkKind, BenchmarkVersion, Details
+from penstock.evaluations.benchmarks.model import Benchmark, BenchmarkKind, BenchmarkVersion, Details, VersionState
 from penstock.ids import new_id
 from penstock.storage import benchmarks
 from penstock.storage.store import Store, Transaction
@@ -75,19 +75,21 @@ async def create(store: Store, wanted: Benchmark, rows: CheckedRows, on_bad: Bad
     return _report(made, report, changed=True)
 
 
-async def add_version(store: Store, benchmark: Benchmark, rows: CheckedRows, on_bad: BadLines) -> BenchmarkReport:
-    """The next version of a benchmark, unless the rows are those of the latest one. Raises as `create` does."""
+async def add_version(
+    store: Store, benchmark: Benchmark, rows: CheckedRows, on_bad: BadLines, *, state: VersionState = "ready"
+) -> BenchmarkReport:
+    """The next version of a benchmark, unless the latest one has these rows and this state. Raises as `create` does."""
     now, before = now_ms(), benchmark.latest
     made = benchmark
 
     def write(dataset: Dataset, content_hash: str) -> Transaction[None]:
         nonlocal made
-        draft = replace(before, version=before.version + 1, state="ready", created_at=now)
+        draft = replace(before, version=before.version + 1, state=state, created_at=now)
         latest = _version(draft, dataset, content_hash, rows)
         number = yield from benchmarks.insert_next(benchmark.tenant, latest)
         made = replace(benchmark, latest=replace(latest, version=number), updated_at=now)
 
-    known = before.content_hash if before.state == "ready" else None
+    known = before.content_hash if before.state == state else None
     options = ImportOptions("replace", on_bad, kind="benchmark", known_hash=known, also=write)
     report = await _load(store, benchmark, rows, options)
     return _report(made, report, changed=made is not benchmark)

@@ -42,13 +42,14 @@ class PublicBenchmarks:
                     self._missing.pop()
 
     async def _ensure(self, recipe: Recipe) -> None:
+        wanted = _blank(recipe)
         for _ in range(_ATTEMPTS):
             there = await self._store.read(benchmarks.find(PUBLIC, public_id(recipe.generator)))
-            if there is not None and there.settings == recipe.as_json():
+            if there is not None and (there.settings, there.details) == (wanted.settings, wanted.details):
                 return
             try:
                 if there is None:
-                    await importing.create(self._store, _blank(recipe), generators.rows_of(recipe), "refuse")
+                    await importing.create(self._store, wanted, generators.rows_of(recipe), "refuse")
                 else:
                     await self._renew(there, recipe)
             except Conflict:

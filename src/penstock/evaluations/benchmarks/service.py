@@ -75,10 +75,10 @@ class BenchmarkService:
 
     async def get(self, tenant: Tenant, id_or_key: str) -> Benchmark:
         found = await self._store.read(benchmarks.find(tenant, id_or_key))
-        if found is None:
-            await self._public.ensure()
-            found = await self._store.read(benchmarks.get(tenant, id_or_key))
-        return found
+        if found is not None and not found.public:
+            return found
+        await self._public.ensure()
+        return await self._store.read(benchmarks.get(tenant, id_or_key))
 
     async def version(self, benchmark: Benchmark, number: int | None = None) -> BenchmarkVersion:
         """A version an evaluation can run on; the latest by default.

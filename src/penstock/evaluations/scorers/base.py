@@ -26,7 +26,6 @@ answer is a value, 0; so is an answer in which nothing could be found, and its e
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -41,10 +40,12 @@ from penstock.models.meter import Meter
 from penstock.types import Json, JsonObject, Tenant
 
 MAX_EXPLANATION_CHARS = 4_000
+MAX_VALUE = 1e15
+"""In size. Sums of squares and cubes of millions of such values are still numbers."""
 
 
 class Scored(msgspec.Struct, frozen=True, tag_field="status", tag="scored", omit_defaults=True):
-    """A value: finite, usually 0 to 1. `answer` is what was taken for the answer."""
+    """A value: usually 0 to 1, at most `MAX_VALUE` in size. `answer` is what was taken for the answer."""
 
     value: float
     answer: str | None = None
@@ -67,8 +68,8 @@ Outcome: TypeAlias = Scored | Unscorable | ScoreError
 
 
 def scored(value: float, answer: str | None = None, explanation: str | None = None) -> Outcome:
-    """A value; one that is not finite is an error."""
-    if not math.isfinite(value):
+    """A value; one that is not finite, or larger than `MAX_VALUE`, is an error."""
+    if not abs(value) <= MAX_VALUE:
         return ScoreError(f"The scorer returned {value}, which is no score.")
     return Scored(value, answer, None if explanation is None else explanation[:MAX_EXPLANATION_CHARS])
 

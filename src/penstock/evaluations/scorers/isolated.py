@@ -12,8 +12,8 @@ import msgspec
 
 from penstock.errors import StepError
 from penstock.evaluations.scorers.base import Outcome, Sample, ScoreError, Scorer, ScorerSettings, ScoringContext
-from penstock.evaluations.scorers.workers import WorkerPool
 from penstock.types import JsonObject
+from penstock.workers import WorkerPool
 
 _START_SECONDS = 20.0
 """What starting a worker and importing the package may take, beside the time of the function itself."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from penstock.evaluations.scorers.base import Outcome, Sample, ScorerSettings, Unscorable, as_text, scored, scorer
-from penstock.evaluations.scorers.pure import PureScorer
+from penstock.evaluations.scorers.base import (
+    Outcome,
+    Sample,
+    Scorer,
+    ScorerSettings,
+    ScoringContext,
+    Unscorable,
+    as_text,
+    scored,
+    scorer,
+)
 from penstock.evaluations.scorers.reading.json_text import NotJson, json_of
-from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parse
+from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parsed
 from penstock.types import JsonObject
 
 
@@ -23,7 +33,7 @@ class JsonSchemaSettings(ScorerSettings):
 
 
 @scorer
-class JsonSchema(PureScorer[JsonSchemaSettings]):
+class JsonSchema(Scorer[JsonSchemaSettings]):
     """1 when the answer is JSON and fits a JSON Schema (any draft that `$schema` names, else 2020-12; nothing is
     fetched). NaN and Infinity are no JSON. It needs no truth."""
 
@@ -39,13 +49,12 @@ class JsonSchema(PureScorer[JsonSchemaSettings]):
             except SchemaInvalid as error:
                 yield "schema", str(error)
 
-    def grade(self, sample: Sample) -> Outcome:
+    async def score(self, sample: Sample, ctx: ScoringContext) -> Outcome:
         schema = self._schema(sample)
         if schema is None:
             return Unscorable("There is no schema, neither in the scorer's settings nor in the row's metadata.schema.")
         try:
-            value = as_text(json_of(sample.output, find=self.settings.find)) if self.settings.find else sample.text
-            parse(value, schema)
+            await parsed(await self._json(sample), schema)
         except SchemaInvalid as error:
             return Unscorable(f"The row's schema cannot be used: {error}")
         except (NotJson, Mismatch) as error:
@@ -53,6 +62,11 @@ class JsonSchema(PureScorer[JsonSchemaSettings]):
         except RecursionError:
             return scored(0.0, None, "the answer is JSON nested too deeply")
         return scored(1.0)
+
+    async def _json(self, sample: Sample) -> str:
+        if not self.settings.find:
+            return sample.text
+        return as_text(await asyncio.to_thread(json_of, sample.output, find=True))
 
     def _schema(self, sample: Sample) -> JsonObject | None:
         if self.settings.schema_ is not None:

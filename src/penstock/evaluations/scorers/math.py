@@ -22,8 +22,8 @@ from penstock.evaluations.scorers.base import (
     scorer,
 )
 from penstock.evaluations.scorers.pure import NO_TRUTH, ExtractingSettings, shown, truths_of
-from penstock.evaluations.scorers.workers import WorkerPool
 from penstock.types import JsonObject
+from penstock.workers import WorkerPool
 
 MAX_CHARS = 10_000
 """The answer is looked for in the end of a longer text."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from typing import Any
 
-from penstock.errors import StepError
+from penstock.errors import StepError, Unavailable
 from penstock.evaluations.scorers.base import (
     MAX_EXPLANATION_CHARS,
+    MAX_VALUE,
     Outcome,
     Sample,
     Scored,
@@ -19,6 +19,8 @@ from penstock.evaluations.scorers.base import (
     Unscorable,
     scored,
 )
+from penstock.executions.item import Stopping
+from penstock.executions.journal import LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +29,16 @@ async def run_scorer(scorer: Scorer[Any], sample: Sample, ctx: ScoringContext) -
     """The outcome of one scorer on one sample.
 
     Raises `StepError` only for a `recorded` scorer that may fare better when it is tried again (a model that cannot be
-    reached, a time limit); every other failure is an `error` outcome, and costs only this score.
+    reached, a time limit), and what stops the execution itself (`Stopping`, `LeaseLost`, `Unavailable`); every other
+    failure is an `error` outcome, and costs only this score.
     """
     limit = asyncio.timeout(scorer.timeout_seconds)
     try:
         async with limit:
             return checked(await scorer.score(sample, ctx))
+    except (Stopping, LeaseLost, Unavailable):
+        # The execution is being stopped, or the store has to be waited for: no outcome, it is scored later.
+        raise
     except StepError as error:
         if scorer.recorded and error.retryable:
             raise
@@ -60,7 +66,7 @@ def checked(outcome: Any) -> Outcome:
     """What a scorer returned, as an outcome: a plug-in may return anything."""
     if isinstance(outcome, Scored):
         value = outcome.value
-        if type(value) is float and math.isfinite(value) and _short(outcome.answer) and _short(outcome.explanation):
+        if type(value) is float and abs(value) <= MAX_VALUE and _short(outcome.answer) and _short(outcome.explanation):
             return outcome
         if isinstance(value, bool | int | float):
             return scored(float(value), _cut(outcome.answer), _cut(outcome.explanation))

@@ -19,7 +19,8 @@ from penstock.types import Json, JsonObject
 
 VERSION = "version"
 SAVED = "scorer"
-_NOT_SETTINGS = frozenset({VERSION, SAVED})
+JUDGES = "judges"
+_NOT_SETTINGS = frozenset({VERSION, SAVED, JUDGES})
 """Members of a snapshot beside the settings."""
 
 

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.evaluations.statistics.intervals import Pivot, lean
+from penstock.evaluations.statistics.intervals import Pivot, beyond_chance, lean
 from penstock.evaluations.statistics.values import without_rounding
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class ClusteredMean:
     """Its pivot has at most `clusters` − 1 degrees of freedom, fewer where sizes differ much."""
 
     pivot: Pivot
+    lean: float
+    """All of it that was seen; the pivot's is what chance does not explain."""
     clusters: int
     correlation: float
     """Of two rows of one cluster, from 0 to 1 (one-way analysis of variance)."""
@@ -43,8 +45,10 @@ def clustered_mean(values: Vector, members: Counts) -> ClusteredMean:
     variance = without_rounding(float((sums**2 / (1 - sizes / n)).sum()) / n**2, values)
     between = float((sums**2 / sizes).sum())
     correlation = _correlation(sizes, between, float(np.square(deviations).sum()) - between)
-    pivot = Pivot(mean, math.sqrt(variance), _degrees(sizes, correlation), lean(sums) if variance else 0.0)
-    return ClusteredMean(pivot, len(sizes), correlation)
+    seen = lean(sums) if variance else 0.0
+    leaning = beyond_chance(seen, len(sizes), sizes * (1 + (sizes - 1) * correlation))
+    pivot = Pivot(mean, math.sqrt(variance), _degrees(sizes, correlation), leaning)
+    return ClusteredMean(pivot, seen, len(sizes), correlation)
 
 
 def _correlation(sizes: Vector, between: float, within: float) -> float:

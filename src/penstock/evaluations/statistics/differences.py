@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from penstock.evaluations.statistics.clusters import clustered_mean
+from penstock.evaluations.statistics.estimates import few_rows
 from penstock.evaluations.statistics.intervals import (
     Interval,
     mean_of,
@@ -40,6 +41,9 @@ Test = Literal[
     "welch",
     "welch_clustered",
 ]
+
+
+FEW_CLUSTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +143,9 @@ class _Pairs:
         test: Test = "paired_t" if found.lean == 0 else "paired_t_skewness"
         if found.standard_error == 0:
             return self._same(found.mean, self.n, level, test)
-        bounds = found.interval(level)
-        return self._difference(found.mean, found.standard_error, bounds, level, found.probability(), test)
+        bounds, p_value = found.interval(level), found.probability()
+        note = few_rows(self.n)
+        return self._difference(found.mean, found.standard_error, bounds, level, p_value, test, note=note)
 
     def clustered(self, members: Counts, level: float) -> Difference:
         found = clustered_mean(self.differences, members)
@@ -148,7 +153,10 @@ class _Pairs:
         if pivot.standard_error == 0:
             return self._same(pivot.mean, found.clusters, level, "paired_t_clustered")
         bounds, p_value = pivot.interval(level), pivot.probability()
-        return self._difference(pivot.mean, pivot.standard_error, bounds, level, p_value, "paired_t_clustered")
+        test: Test = "paired_t_clustered"
+        few = f"With fewer than {FEW_CLUSTERS} clusters the interval may be too narrow."
+        note = few if found.clusters < FEW_CLUSTERS else None
+        return self._difference(pivot.mean, pivot.standard_error, bounds, level, p_value, test, note=note)
 
     def _same(self, mean: float, units: int, level: float, test: Test) -> Difference:
         """Every row, or every cluster, differs by the same: by nothing, as a rule."""

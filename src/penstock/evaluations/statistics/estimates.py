@@ -14,7 +14,7 @@ How often each holds what it promises is measured by `python -m benchmarks inter
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from penstock.evaluations.statistics.clusters import ClusteredMean, clustered_mean
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 Method = Literal["none", "wilson", "wilson_effective", "wilson_clustered", "t", "t_skewness", "t_clustered"]
 
-FEW_ROWS = 20
+FEW_ROWS = 50
+FEW_COUNTED = 20
 FEW_DEGREES = 10
-FEW_EVENTS = 6
+FEW_EVENTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ def estimate(values: Sequence[float], *, clusters: Sequence[str | None] | None =
     return _independent(numbers, level, count)
 
 
+def few_rows(n: int, enough: int = FEW_ROWS) -> str | None:
+    """What is to be said of an interval for so few values."""
+    return f"With fewer than {enough} values the interval may be too narrow." if n < enough else None
+
+
 def _none(numbers: Vector, level: float, clusters: int | None, why: str) -> Estimate:
     mean = float(numbers.mean()) if len(numbers) else None
     return Estimate(len(numbers), mean, None, None, None, level, "none", clusters, note=why)
@@ -82,8 +88,8 @@ def _independent(numbers: Vector, level: float, clusters: int | None) -> Estimat
     mean, error = found.mean, found.standard_error
     if is_binary(numbers):
         low, high = wilson(mean, n, normal_quantile(level))
-        return Estimate(n, mean, error, low, high, level, "wilson", clusters)
-    note = f"With fewer than {FEW_ROWS} values the interval may be too narrow." if n < FEW_ROWS else None
+        return Estimate(n, mean, error, low, high, level, "wilson", clusters, note=few_rows(n, FEW_COUNTED))
+    note = few_rows(n)
     if is_share(numbers):
         low, high = wilson(mean, _worth(found, n), t_quantile(level, n - 1))
         note = note if error else _SAME
@@ -122,7 +128,9 @@ def _clustered_interval(found: ClusteredMean, level: float, share: bool) -> tupl
         return "t_clustered", pivot.interval(level), note
     worth = _worth(pivot, found.clusters)
     if pivot.standard_error and worth * min(pivot.mean, 1 - pivot.mean) < FEW_EVENTS:
-        low, high = pivot.interval(level)
+        # Few ones among zeros are known to lean one way, few zeros among ones the other; what leans back is chance.
+        lean = max(0.0, found.lean) if pivot.mean < 0.5 else min(0.0, found.lean)
+        low, high = replace(pivot, lean=lean).interval(level)
         return "t_clustered", (max(0.0, low), min(1.0, high)), _RARE
     bounds = wilson(pivot.mean, worth, t_quantile(level, pivot.degrees))
     return "wilson_clustered", bounds, note if pivot.standard_error else _SAME

@@ -113,16 +113,32 @@ def mean_of(values: Vector) -> Pivot:
     mean = float(values.mean())
     deviations = values - mean
     variance = without_rounding(float(np.square(deviations).sum()) / (n - 1), values)
-    return Pivot(mean, math.sqrt(variance / n), n - 1, lean(deviations) if variance else 0.0)
+    return Pivot(mean, math.sqrt(variance / n), n - 1, beyond_chance(lean(deviations), n) if variance else 0.0)
 
 
 def lean(deviations: Vector) -> float:
-    """γ / (3√n) of n deviations from their mean, drawn towards 0 by the part that chance alone explains: a sample of a
-    normal distribution has a skewness too, with the variance 6n(n − 1) / ((n − 2)(n + 1)(n + 3))."""
+    """γ / (3√n) of n deviations from their mean, by the usual estimate of γ."""
     n = len(deviations)
     if n < 3:
         return 0.0
     square = float((deviations**2).sum())
-    skewness = float((deviations**3).sum()) / square**1.5 * n * math.sqrt(n - 1) / (n - 2)
-    by_chance = 6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3))
-    return skewness / (3 * math.sqrt(n)) * max(0.0, 1 - by_chance / skewness**2) if skewness else 0.0
+    return float((deviations**3).sum()) / math.pow(square, 1.5) * math.sqrt(n * (n - 1)) / (n - 2) / 3
+
+
+def beyond_chance(seen: float, n: int, variances: Vector | None = None) -> float:
+    """A lean that was seen, drawn towards 0 by the part that chance alone explains: a sample of a normal distribution
+    leans too. `variances` are those that the deviations may be expected to have, in any unit, where they are not all
+    alike."""
+    # For variances alike, that of the skewness 3√n · lean is the usual 6n(n − 1) / ((n − 2)(n + 1)(n + 3)).
+    if n < 3 or not seen:
+        return 0.0
+    by_chance: float = _noise(variances, n) / 9 * n**2 * (n - 1) / ((n - 2) * (n + 1) * (n + 3))
+    return seen * max(0.0, 1 - by_chance / seen**2)
+
+
+def _noise(variances: Vector | None, n: int) -> float:
+    """The variance of Σx³ / (Σx²)^1.5 for many independent normal x with these variances, about their mean."""
+    if variances is None:
+        return 6 / n**2
+    first, second, third = (float((variances**power).sum()) for power in (1, 2, 3))
+    return (15 * third - 9 * second**2 / first) / first**3

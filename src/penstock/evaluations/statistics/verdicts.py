@@ -31,6 +31,8 @@ def verdict(found: Difference, *, p_value: float | None = None) -> Verdict:
         better = found.difference > 0
         return Verdict("better", "The second is better.") if better else Verdict("worse", "The second is worse.")
     more = _more_rows(found)
+    if more is None and found.difference and not found.standard_error:
+        return Verdict("unclear", "Cannot tell yet: these are too few rows.")
     if more is None:
         return Verdict("unclear", "Cannot tell yet; if there is a difference, it is too small for a number of rows.")
     return Verdict("unclear", f"Cannot tell yet; about {more:,} more rows could.", more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from penstock.server.routes import (
+    benchmark_drafts,
     benchmarks,
     catalog,
     comparisons,
@@ -55,6 +56,7 @@ _MODULES = (
     comparisons,
     leaderboards,
     benchmarks,
+    benchmark_drafts,
     scorers,
     traces,
     judges,

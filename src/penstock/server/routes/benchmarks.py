@@ -36,6 +36,7 @@ from penstock.server.benchmark_schemas import (
     NewFileQuery,
     RowsQuery,
     benchmark_view,
+    checked_details,
     details_of,
     import_view,
     labels,
@@ -90,7 +91,7 @@ async def create_benchmark(call: Writes, asked: Annotated[NewFileQuery, Query()]
     """
     if asked.key is None and asked.file_format is None:
         body = await call.body(BenchmarkBody)
-        details = await _checked(call, details_of(body, Details(body.key)))
+        details = await checked_details(call, details_of(body, Details(body.key)))
         reading = Reading(None, body.mapping, body.on_bad, body.require_truth)
         report = await call.engine.benchmarks.create_from_rows(
             call.tenant, body.key, body.rows, reading=reading, details=details
@@ -137,7 +138,7 @@ async def change_benchmark(call: Writes, benchmark: Name) -> Response:
     """What is said of it, and what evaluations take from it. What ran on it stays as it was."""
     body = await call.body(BenchmarkPatch)
     found = await call.engine.benchmarks.get(call.tenant, benchmark)
-    details = await _checked(call, details_of(body, found.details))
+    details = await checked_details(call, details_of(body, found.details))
     deprecated = found.deprecated if body.deprecated is None else body.deprecated
     changed = await call.engine.benchmarks.update(call.tenant, found.id, details, deprecated=deprecated)
     return answer(benchmark_view(changed))
@@ -213,13 +214,6 @@ def _details(asked: NewFileQuery) -> Details:
         categories=labels(asked.categories) or before.categories,
         languages=labels(asked.languages) or before.languages,
     )
-
-
-async def _checked(call: Call, details: Details) -> Details:
-    """The details, if the scorers they name can be had. Raises `Invalid` naming each that cannot."""
-    if details.scorers:
-        await call.engine.scorers.pin(call.tenant, list(details.scorers))
-    return details
 
 
 def _number(cursor: str | None) -> int:

@@ -159,8 +159,9 @@ async def plot_comparison(
     many = await call.engine.comparisons.compare(call.tenant, _ids(evaluations), scorer, level)
     if show == "outcomes" and len(many.held) > 1:
         raise _invalid("show", "outcomes are drawn of two evaluations; give two, or show the difference")
-    draw = {"accuracy": accuracy_picture, "difference": difference_picture}
-    return svg(outcomes_picture(many.held[0]) if show == "outcomes" else draw[show](many))
+    if show == "outcomes":
+        return svg(outcomes_picture(many.held[0]))
+    return svg(await asyncio.to_thread(accuracy_picture if show == "accuracy" else difference_picture, many))
 
 
 @router.get(
@@ -170,7 +171,8 @@ async def plot_comparison(
 async def plot_evaluation(call: Reads, evaluation: Annotated[str, path_id("evaluation")]) -> Response:
     """As SVG: each scorer's mean with its interval, and that of each subset."""
     found = await call.engine.evaluations.get(call.tenant, evaluation)
-    return svg(evaluation_picture(found, await call.engine.evaluations.metrics(found)))
+    metrics = await call.engine.evaluations.metrics(found)
+    return svg(await asyncio.to_thread(evaluation_picture, found, metrics))
 
 
 @router.post(

@@ -64,7 +64,8 @@ class EvaluationHandle(msgspec.Struct, rename="camel"):
 
 
 class ScoreSummary(msgspec.Struct, rename="camel"):
-    """One scorer's mean over rows, with its interval. `n` of `expected` rows have a value; null where there is none."""
+    """One scorer's mean over rows, with its interval; null where there is none. `n` of `expected` rows have a value;
+    `coverage` is the share of answers, each epoch's, that do."""
 
     mean: float | None
     standard_error: float | None

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from penstock.accounts import integrations as kept
 from penstock.clock import iso
+from penstock.errors import Invalid
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.describe import Cursor, Limit, doc, page_of, path_id, ref
@@ -79,7 +80,7 @@ SCHEMAS = (IntegrationBody, IntegrationPatch, Integration, Reached)
 async def create_integration(call: Writes) -> Response:
     """Seen by every project of the organization; its secret stays with this one."""
     body = await call.body(IntegrationBody)
-    await call.engine.webhooks.check_url(body.host_url, "hostUrl")
+    await _check_host(call, body.host_url)
     wanted = kept.NewIntegration(body.name, body.type, body.host_url, body.secret, body.config)
     return answer(_shown(await call.engine.integrations.create(call.tenant, wanted, call.principal.name)), 201)
 
@@ -120,6 +121,14 @@ async def test_integration(call: Writes, integration: Name) -> Response:
     """Ask its host once, as any outgoing request is made: guarded, within ten seconds."""
     reached = await call.engine.integrations.test(call.tenant, integration)
     return answer(Reached(reached.success, reached.message))
+
+
+async def _check_host(call: Call, url: str) -> None:
+    """What may be a webhook may be a host. Raises `Invalid` with the reason why it may not."""
+    try:
+        await call.engine.webhooks.check_url(url, "hostUrl")
+    except Invalid as refused:
+        raise Invalid("host_url_invalid", f"hostUrl: {refused.errors[0].message}.", errors=refused.errors) from None
 
 
 def _shown(found: kept.Integration) -> Integration:

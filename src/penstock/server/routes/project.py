@@ -13,7 +13,7 @@ from starlette.responses import Response
 from penstock.accounts.project_models import ProjectModels, ProjectModelSet
 from penstock.accounts.project_sets import MAX_ID_LENGTH, MAX_IDS
 from penstock.accounts.project_settings import ProjectChoices
-from penstock.errors import FieldError, Invalid, StepError
+from penstock.errors import FieldError, Invalid, NotFound, StepError
 from penstock.server.answers import answer
 from penstock.server.auth import Call, needs
 from penstock.server.describe import doc, ref
@@ -31,7 +31,7 @@ class _Body(BaseModel):
 class SetBody(_Body):
     """The whole set: what is left out does not belong to the project any more."""
 
-    ids: list[Id] = Field(max_length=MAX_IDS, description="Ids; of models also names and keys.")
+    ids: list[Id] = Field(max_length=MAX_IDS, description="Ids or keys; of models also names.")
 
 
 class ProjectSettingsBody(_Body):
@@ -100,9 +100,10 @@ async def get_project_benchmarks(call: Reads) -> Response:
     **doc("Set the project's benchmarks", body=ref(SetBody), returns=ref(BenchmarkSet), problems=(400,)),
 )
 async def put_project_benchmarks(call: Writes) -> Response:
-    """Replaces the set. Any benchmark can still be evaluated on."""
+    """Replaces the set; each by its id or its key. Any benchmark can still be evaluated on."""
     body = await call.body(SetBody)
-    return answer(_benchmarks(await call.engine.project_sets.set_benchmarks(call.tenant, body.ids)))
+    known = await _known_benchmarks(call, body.ids)
+    return answer(_benchmarks(await call.engine.project_sets.set_benchmarks(call.tenant, known)))
 
 
 @router.get("/project/settings", **doc("Show the project's settings", returns=ref(ProjectSettingsObject)))
@@ -128,6 +129,21 @@ async def put_project_settings(call: Writes) -> Response:
     choices = ProjectChoices(body.default_judge_model)
     await call.engine.project_settings.change(call.tenant, choices)
     return answer(_settings(choices))
+
+
+async def _known_benchmarks(call: Call, references: list[str]) -> list[str]:
+    """Their ids. Raises `Invalid` naming each that there is not."""
+    ids: list[str] = []
+    unknown: list[FieldError] = []
+    for place, reference in enumerate(references):
+        try:
+            ids.append((await call.engine.benchmarks.get(call.tenant, reference)).id)
+        except NotFound as error:
+            unknown.append(FieldError(f"ids[{place}]", error.detail))
+    if unknown:
+        detail = "Some of these benchmarks are unknown; nothing was changed."
+        raise Invalid("benchmark_not_found", detail, errors=tuple(unknown))
+    return ids
 
 
 async def _check_model(call: Call, model: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -173,6 +174,17 @@ async def prompts(call: StratixCall, benchmark_id: str) -> Response:
     return wrapped({"prompts": [_prompt(row) for row in rows], "count": count})
 
 
+async def metric_scorers(call: StratixCall, metrics: Sequence[Metric]) -> list[Json]:
+    """The scorers behind the names of that protocol; where a model judges, it is the project's default judge."""
+    choices = await call.engine.project_settings.of(call.tenant)
+    judge = choices.default_judge_model or call.engine.catalog.default_model()
+    judged = {"type": "llm", "model": judge}
+    return [
+        {"type": metric} if metric == "readability" else {**judged, "name": metric, "promptName": metric}
+        for metric in dict.fromkeys(metrics)
+    ]
+
+
 def handle(call: StratixCall, benchmark_id: str) -> Response:
     """The answer to whoever made a benchmark."""
     return wrapped(BenchmarkHandle(call.tenant.organization_id, call.tenant.project_id, benchmark_id))
@@ -185,14 +197,7 @@ def scorer_names(benchmark: Benchmark) -> list[str]:
 
 
 async def _scorers(call: StratixCall, body: CustomBenchmarkBody) -> tuple[Json, ...]:
-    scorers: list[Json] = [*DEFAULT_SCORERS]
-    choices = await call.engine.project_settings.of(call.tenant)
-    judge = choices.default_judge_model or call.engine.catalog.default_model()
-    for metric in dict.fromkeys(body.additional_metrics):
-        if metric == "readability":
-            scorers.append({"type": "readability"})
-        else:
-            scorers.append({"type": "llm", "name": metric, "promptName": metric, "model": judge})
+    scorers: list[Json] = [*DEFAULT_SCORERS, *await metric_scorers(call, body.additional_metrics)]
     scorers += [{"scorer": (await call.engine.scorers.get(call.tenant, one)).id} for one in body.custom_scorers]
     await call.engine.scorers.pin(call.tenant, scorers)
     return tuple(scorers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -123,7 +124,7 @@ async def list_catalog_prompts(call: StratixCall) -> Response:
 
 def _model_query(call: StratixCall, offset: int, limit: int) -> ModelQuery:
     query = call.query
-    by_id = query.text("name") if len(query.text("name") or "") == _ID_DIGITS else None
+    by_id = query.text("name") if _ID.fullmatch(query.text("name") or "") else None
     return ModelQuery(
         query=query.text("query"),
         name=None if by_id else query.text("name"),
@@ -142,7 +143,7 @@ def _model_query(call: StratixCall, offset: int, limit: int) -> ModelQuery:
     )
 
 
-_ID_DIGITS = 24
+_ID = re.compile(r"[0-9a-f]{24}")
 
 
 async def _own_models(call: StratixCall) -> list[SavedModel]:

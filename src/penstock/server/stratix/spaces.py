@@ -82,7 +82,8 @@ async def list_spaces(call: StratixCall) -> Response:
     """Those that the project may see, its own first."""
     page = call.query.page()
     order = _ORDERS[call.query.word("sort_by", _ORDERS, "weight")]
-    found, total = await call.engine.leaderboards.page(call.tenant, order, page.offset, page.size)
+    down = call.query.descending(order == "weight")
+    found, total = await call.engine.leaderboards.page(call.tenant, order, page.offset, page.size, descending=down)
     shown = [await _shown(call, one) for one in found]
     return wrapped({"evaluation_spaces": shown, "count": len(shown), "total_count": total})
 
@@ -93,7 +94,7 @@ async def get_space(call: StratixCall) -> Response:
     return wrapped(await _shown(call, await call.engine.leaderboards.get(call.tenant, call.id("space"))))
 
 
-@routes.post(PROJECT + "/evaluation-spaces", "evaluations:run")
+@routes.post(PROJECT + "/evaluation-spaces", "leaderboards:write")
 async def create_space(call: StratixCall) -> Response:
     body = call.sent(SpaceBody)
     wanted = LeaderboardChange(name=body.name, description=body.description, visibility=body.visibility)
@@ -101,14 +102,14 @@ async def create_space(call: StratixCall) -> Response:
     return wrapped(await _shown(call, made))
 
 
-@routes.patch(PROJECT + "/evaluation-spaces/{space}", "evaluations:run")
+@routes.patch(PROJECT + "/evaluation-spaces/{space}", "leaderboards:write")
 async def update_space(call: StratixCall) -> Response:
     body = call.sent(SpaceChange)
     wanted = LeaderboardChange(description=body.description, visibility=body.visibility)
     return wrapped(await _shown(call, await call.engine.leaderboards.update(call.tenant, call.id("space"), wanted)))
 
 
-@routes.delete(PROJECT + "/evaluation-spaces/{space}", "evaluations:run")
+@routes.delete(PROJECT + "/evaluation-spaces/{space}", "leaderboards:write")
 async def delete_space(call: StratixCall) -> Response:
     found = await call.engine.leaderboards.get(call.tenant, call.id("space"))
     await call.engine.leaderboards.delete(call.tenant, found.id)

@@ -74,7 +74,7 @@ async def signed_upload(call: StratixCall, kind: str) -> Response:
     if body.size > MAX_BYTES:
         raise TooLarge("file_too_large", f"{body.filename!r} has {body.size:,} bytes; a file may have {MAX_BYTES:,}.")
     held = Held(call.tenant, kind, base_name(body.filename))
-    await asyncio.to_thread(_make_room, _folder(call.running), call.tenant.project_id)
+    await asyncio.to_thread(_make_room, _folder(call.running), held.path(call.running))
     expires = wall_ms() // 1000 + URL_SECONDS
     signature = _signature(call.running, held, expires)
     where = (held.tenant.organization_id, held.tenant.project_id, held.kind, held.name)
@@ -101,6 +101,7 @@ async def put_upload(request: Request) -> Response:
         minutes = URL_SECONDS // 60
         raise Forbidden("upload_expired", f"This address was good for {minutes} minutes. Ask for another one.")
     path = held.path(running)
+    await asyncio.to_thread(_make_room, _folder(running), path)
     async with received_file(stream_bytes(request, MAX_BYTES), _folder(running) / held.tenant.project_id) as received:
         await asyncio.to_thread(os.replace, received, path)
     return wrapped({"filename": held.name})
@@ -113,6 +114,7 @@ async def collected(call: StratixCall, kind: str, name: str) -> AsyncIterator[Pa
     Raises `NotFound` when it has not come, or is too old.
     """
     path = Held(call.tenant, kind, base_name(name)).path(call.running)
+    await asyncio.to_thread(_sweep, _folder(call.running))
     if not await asyncio.to_thread(path.exists):
         raise NotFound("upload_not_found", f"No file {name!r} has been sent within the last hour. Upload it again.")
     yield path
@@ -144,18 +146,20 @@ def _not_signed() -> Forbidden:
     return Forbidden("upload_not_signed", "This address was not made here. Ask for one with POST …/upload.")
 
 
-def _make_room(folder: Path, project_id: str) -> None:
-    """Sweep what is too old, everybody's. Raises `LimitReached` when too many files of the project still wait."""
+def _make_room(folder: Path, coming: Path) -> None:
+    """Sweep, and raise `LimitReached` when too many files of the project still wait beside the one that comes."""
+    _sweep(folder)
+    if sum(path != coming for path in coming.parent.glob("*")) >= MAX_WAITING:
+        detail = f"{MAX_WAITING} files of this project wait to be used. Use them, or wait until they are swept."
+        raise LimitReached("too_many_uploads", detail, retry_after_seconds=60)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what is too old, everybody's."""
     oldest = time.time() - KEPT_SECONDS
-    waiting = 0
     for path in folder.glob("*/*"):
         try:
             if path.stat().st_mtime < oldest:
                 path.unlink()
-            elif path.parent.name == project_id:
-                waiting += 1
         except FileNotFoundError:
             continue  # Collected, or swept by another request, in this moment.
-    if waiting >= MAX_WAITING:
-        detail = f"{MAX_WAITING} files of this project wait to be used. Use them, or wait until they are swept."
-        raise LimitReached("too_many_uploads", detail, retry_after_seconds=60)

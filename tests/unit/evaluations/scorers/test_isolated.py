@@ -32,7 +32,7 @@ class OddSettings(ScorerSettings):
 @scorer
 class OddFunction(FunctionScorer[OddSettings]):
     kind, title, settings_type = "odd_function", "Odd", OddSettings
-    grade_seconds = 0.3
+    grade_seconds = 2.0
 
     def grade(self, sample):
         return eval(self.settings.does)

@@ -67,6 +67,7 @@ def odd(does: Any, kind: type[Odd] = Odd) -> Odd:
         (Unscorable("no truth"), Unscorable("no truth")),
         (ScoreError("later"), ScoreError("later")),
         (Scored(float("nan")), ScoreError("The scorer returned nan, which is no score.")),
+        (Scored(1.7e308), ScoreError("The scorer returned 1.7e+308, which is no score.")),
         (float("inf"), ScoreError("The scorer returned inf, which is no score.")),
         (None, ScoreError("The scorer returned None, which is no score.")),
         ("1", ScoreError("The scorer returned '1', which is no score.")),

@@ -175,3 +175,9 @@ def test_a_verdict_goes_by_the_p_value_or_the_adjusted_one() -> None:
 def test_no_number_of_rows_shows_a_difference_of_nothing() -> None:
     told = verdict(paired(*pairs(10, 4, 4, 10)))
     assert (told.decision, told.more_rows) == ("unclear", None)
+
+
+def test_a_difference_in_every_one_of_too_few_rows_is_not_called_small() -> None:
+    found = paired([1.0, 1.0], [0.0, 0.0])
+    assert (found.difference, found.p_value) == (-1.0, 0.5)
+    assert verdict(found).text == "Cannot tell yet: these are too few rows."

@@ -105,8 +105,8 @@ def test_clusters_of_unequal_sizes_have_the_bias_reduced_variance_and_its_degree
 
 
 def test_rows_that_rise_and_fall_together_say_less_than_independent_ones() -> None:
-    values = [float(cluster % 3 > 0) for cluster in range(30) for _ in range(10)]
-    together = estimate(values, clusters=[str(row // 10) for row in range(300)])
+    values = [float(cluster % 3 > 0) for cluster in range(60) for _ in range(10)]
+    together = estimate(values, clusters=[str(row // 10) for row in range(600)])
     apart = estimate(values)
     assert together.method == "wilson_clustered"
     assert together.standard_error is not None
@@ -180,3 +180,13 @@ def test_order_does_not_matter() -> None:
     first = estimate(values.tolist(), clusters=clusters)
     second = estimate(values[turned].tolist(), clusters=[clusters[place] for place in turned])
     assert bounds(first) == pytest.approx(bounds(second), **CLOSE)
+
+
+def test_few_successes_in_few_clusters_lean_only_the_way_they_are_known_to() -> None:
+    answers = [0.0, 0.0, 1.0, 0.0, *[0.0] * 4, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    clusters = [f"lamps {number // 4}" for number in range(16)]
+    rare = estimate(answers, clusters=clusters)
+    common = estimate([1 - answer for answer in answers], clusters=clusters)
+    assert rare.high is not None
+    assert rare.high >= 0.1875 + 3.18 * 0.0625 - 1e-3, "at least what Student's t with three degrees of freedom says"
+    assert common.low == pytest.approx(1 - rare.high)

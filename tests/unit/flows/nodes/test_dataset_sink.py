@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,7 +13,6 @@ from penstock.errors import StepError
 from penstock.flows.nodes.base import NodeContext
 from penstock.flows.nodes.dataset_sink import DatasetSink, DatasetSinkSettings
 from penstock.flows.services import Services
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.types import JsonObject, Tenant
 
@@ -24,11 +21,8 @@ NODE = DatasetSink()
 
 
 @pytest.fixture
-async def datasets(tmp_path: Path) -> AsyncIterator[Datasets]:
-    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
-    await migrate(store)
-    yield Datasets(store)
-    await store.close()
+def datasets(store: SqliteStore) -> Datasets:
+    return Datasets(store)
 
 
 def settings(**fields: Any) -> DatasetSinkSettings:

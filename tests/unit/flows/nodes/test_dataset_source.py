@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,7 +14,6 @@ from penstock.errors import NotFound, StepError
 from penstock.flows.nodes.base import NodeContext
 from penstock.flows.nodes.dataset_source import DatasetSource, DatasetSourceSettings, exposed, open_source
 from penstock.flows.services import Services
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.types import Tenant
 
@@ -25,14 +22,11 @@ NODE = DatasetSource()
 
 
 @pytest.fixture
-async def datasets(tmp_path: Path) -> AsyncIterator[Datasets]:
-    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
-    await migrate(store)
+async def datasets(store: SqliteStore) -> Datasets:
     datasets = Datasets(store)
     rows = [{"id": f"r{n}", "text": f"text {n}", "stars": n % 5} for n in range(100)]
     await datasets.create(TENANT, "reviews", [*rows, {"id": "sparse", "text": "no stars"}])
-    yield datasets
-    await store.close()
+    return datasets
 
 
 def settings(**fields: Any) -> DatasetSourceSettings:

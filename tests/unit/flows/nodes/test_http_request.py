@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from email.utils import formatdate
-from pathlib import Path
 from time import time
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,7 +20,6 @@ from penstock.flows.nodes.http_request import HttpRequest, HttpRequestSettings
 from penstock.flows.services import Services
 from penstock.net.client import GuardedClient
 from penstock.net.policy import EgressPolicy
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.testing.site import serve_app
 from penstock.types import JsonObject, Tenant
@@ -84,17 +82,14 @@ async def answer(request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def call(tmp_path: Path) -> AsyncIterator[Caller]:
+async def call(store: SqliteStore) -> AsyncIterator[Caller]:
     app = web.Application()
     app.router.add_route("*", "/echo", echo)
     app.router.add_route("*", "/answer", answer)
-    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
-    await migrate(store)
     client = GuardedClient(EgressPolicy(allowed_networks=("127.0.0.0/8",)))
     async with serve_app(app) as url:
         yield Caller(client, SecretVault(store, bytes(32)), url)
         await client.close()
-    await store.close()
 
 
 async def test_templates_fill_url_query_headers_and_body(call: Caller) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -20,7 +19,6 @@ from penstock.models.gateway import Gateway
 from penstock.models.prices import Prices
 from penstock.net.client import GuardedClient
 from penstock.net.policy import EgressPolicy
-from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.types import Tenant
 
@@ -36,16 +34,13 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = SqliteStore(tmp_path / "penstock.db", synchronous="NORMAL")
-    await migrate(store)
+async def world(store: SqliteStore) -> AsyncIterator[World]:
     http = GuardedClient(EgressPolicy())
     environment = {"PENSTOCK_DEFAULT_MODEL": "scripted/fixed:from the default"}
     models = Gateway(http, Catalog(store, encrypt=str, decrypt=str, environment=environment), Prices())
     yield World(models, PromptLibrary(store))
     await models.close()
     await http.close()
-    await store.close()
 
 
 @pytest.fixture

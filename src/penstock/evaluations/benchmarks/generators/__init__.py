@@ -30,6 +30,17 @@ from penstock.evaluations.benchmarks.generators.base import (
 from penstock.evaluations.benchmarks.model import BenchmarkRow
 from penstock.types import JsonObject
 
+__all__ = [
+    "DEFAULT_ROWS",
+    "DIFFICULTIES",
+    "GENERATORS",
+    "MAX_GENERATED_ROWS",
+    "Difficulty",
+    "Recipe",
+    "check",
+    "rows_of",
+]
+
 GENERATORS: Mapping[str, Generator] = {
     module.GENERATOR.name: module.GENERATOR
     for module in (arithmetic, boolean_logic, dates, instructions, sorting, string_edits)

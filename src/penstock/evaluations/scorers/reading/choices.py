@@ -86,7 +86,7 @@ def chosen(text: str, choices: Sequence[Choice]) -> frozenset[str]:
         return found
     text = _without_list(text, signs)
     if leading := signs.leading.match(text):
-        return signs.labels(leading)
+        return _and_others(leading, signs)
     if apart := _affirmed(signs.apart, text, signs):
         return apart
     mentioned = _mentioned(text, choices)
@@ -149,13 +149,18 @@ def _declared(text: str, signs: _Signs, choices: Sequence[Choice]) -> frozenset[
     """What stands after the last marker that is followed by a label or by a choice's text."""
     for marker in markers_in(text, MARKERS):
         if match := signs.declared.match(marker.rest):
-            found, place = signs.labels(match), match.end()
-            while another := signs.another.match(marker.rest, place):
-                found, place = found | signs.labels(another), another.end()
-            return found
+            return _and_others(match, signs)
         if mentioned := _mentioned(_SENTENCE.split(marker.rest, maxsplit=1)[0], choices):
             return mentioned
     return frozenset()
+
+
+def _and_others(match: re.Match[str], signs: _Signs) -> frozenset[str]:
+    """The label of a match, and those that go on from it: `B or C`."""
+    found, place = signs.labels(match), match.end()
+    while another := signs.another.match(match.string, place):
+        found, place = found | signs.labels(another), another.end()
+    return found
 
 
 def _without_list(text: str, signs: _Signs) -> str:

@@ -21,14 +21,14 @@ _CANDIDATES = 50
 _NUMBER = re.compile(
     r"""
     (?=[-−.٫\\$€£¥₹₽₩\d])  # A quick no for most characters.
-    (?: (?P<sign> (?<![\w)\]}]) [-−] )? (?: \\?[$€£¥₹₽₩] \s? )? (?P<late> [-−] )?
-        (?<![A-Za-z]_) (?<![A-Za-z\d]) (?<!\d\.)
+    (?: (?P<sign> (?<![\w)\]}]) [-−] )? (?: \\?[$€£¥₹₽₩] \s? (?P<late> [-−] )? )?
+        (?P<dated> (?<=\d/) )? (?<![A-Za-z]_) (?<![A-Za-z\d]) (?<!\d\.)
         (?P<number> \d{1,3} (?: (?: [,٬'’\u00a0\u2009\u202f] | \\, | \{,\} ) \d{3} )+ (?!\d) (?: [.٫]\d+ )?
                   | \d+ (?: [.٫]\d+ )?
                   | [.٫]\d+ )
         (?: [eE] (?P<exponent> [-+−]?\d+ ) (?!\w)
           | \s?(?: × | \\times | \\cdot | [x*] )\s?10\^ \{? (?P<power> [-−]?\d+ ) \}?
-          | \s?/\s? (?P<denominator> \d++ ) (?! \s?/ | \.\d ) )?
+          | (?(dated) (?!) ) \s?/\s? (?P<denominator> \d++ ) (?! \s?/ | \.\d ) )?
       | (?P<minus> (?<![\w)\]}]) [-−] )? \\[dt]?frac \s? \{ \s? (?P<above> [-−]?\d+ ) \s? \} \s?
         \{ \s? (?P<below> \d+ ) \s? \} )
     (?P<percent> \s? \\?% )?

@@ -22,14 +22,15 @@ from penstock.types import JsonObject
 
 _READ_BYTES = 65_536
 MAX_ANSWER_BYTES = 1_000_000
+_BOOT = Path(__file__).with_name("worker_boot.py")
 
 
 class WorkerPool:
     """A few processes of one program, each started when it is first needed and kept for the next task.
 
     The program reads tasks from its standard input, a line of JSON each, and writes one line of JSON for each. It is
-    expected to end when its input ends, so nothing outlives this process. A worker that takes too long, dies or writes
-    anything else is killed with all that it started; only the task it had is lost.
+    expected to end when its input ends, and it dies with this process in any case. A worker that takes too long, dies
+    or writes anything else is killed with all that it started; only the task it had is lost.
 
     Tasks wait in threads of the pool's own, as many as there are processes, so that one pool serves every event loop
     of this process.
@@ -111,7 +112,7 @@ class _Given:
 class _Worker:
     def __init__(self, program: Path) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            (sys.executable, "-I", str(program)),
+            (sys.executable, "-I", str(_BOOT), str(os.getpid()), str(program)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

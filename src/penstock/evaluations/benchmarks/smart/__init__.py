@@ -1,0 +1,1 @@
+"""Benchmarks that a model drafts from documents, for people to review."""
