@@ -41,7 +41,9 @@ def test_a_member_gets_a_token_that_lasts(server: Server, member: str) -> None:
 
 
 def test_the_configuration_is_bare(server: Server) -> None:
-    shapes.AuthConfig.model_validate(httpx2.get(f"{server.url}/api/v1/dgklmnr/auth/cli-config").json())
+    answer = httpx2.get(f"{server.url}/api/v1/dgklmnr/auth/cli-config")
+    assert answer.status_code == 200
+    assert shapes.AuthConfig.model_validate(answer.json())
 
 
 def test_wrong_passwords_and_unknown_people_look_the_same(server: Server, member: str) -> None:

@@ -15,7 +15,7 @@ from penstock.evaluations.benchmarks.adapters import ADAPTERS, adapter
 from penstock.evaluations.benchmarks.checking import CheckedRows
 from penstock.evaluations.scorers import registry
 
-GSM8K = Path("/work/shared/data/gsm8k/test.jsonl")
+GSM8K = Path(__file__).parents[5] / "shared/data/gsm8k/test.jsonl"
 
 MMLU_CSV = 'What is 1 + 1?,1,2,3,4,B\n"Which, of these?",w,x,y,z,D\n'
 ARC = {

@@ -11,7 +11,7 @@ from penstock.evaluations.scorers.base import Sample, Scored, Unscorable
 from penstock.evaluations.scorers.numeric import Numeric, NumericSettings
 from penstock.evaluations.scorers.reading.numbers import NumberRules, number_in
 
-GSM8K = Path("/work/shared/data/gsm8k")
+GSM8K = Path(__file__).parents[5] / "shared/data/gsm8k"
 RIGHT = {"6b_finetuning": 286, "6b_verification": 515, "175b_finetuning": 458, "175b_verification": 742}
 
 
