@@ -22,7 +22,9 @@ ENTRIES = {
     ),
     "datasets": Entry("penstock.cli.datasets:datasets", "Import, list and export data sets."),
     "scorers": Entry("penstock.cli.scorers:scorers", "Say what an answer is worth: list, save and try scorers."),
-    "annotations": Entry("penstock.cli.annotations:labels", "Keep what people say of traces: add, list, import, export."),
+    "annotations": Entry(
+        "penstock.cli.annotations:labels", "Keep what people say of traces: add, list, import, export."
+    ),
     "judges": Entry("penstock.cli.judges:judges", "Let models judge traces and answers: make, change and run judges."),
     "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
     "webhooks": Entry("penstock.cli.webhooks:webhooks", "Tell other systems what becomes of runs."),
