@@ -28,6 +28,12 @@ async def default_project(store: Store) -> tuple[Tenant, bool]:
     return await store.write(_default_project())
 
 
+async def names_of(store: Store, tenant: Tenant) -> tuple[str, str]:
+    """What a tenant's organization and project are called."""
+    row = await store.read(sql.names_of(tenant))
+    return row["organization"], row["project"]
+
+
 def _default_project() -> Transaction[tuple[Tenant, bool]]:
     tenant = yield from sql.first_project()
     if tenant is not None:

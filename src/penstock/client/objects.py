@@ -106,6 +106,13 @@ class BudgetState(Amounts, frozen=True, kw_only=True):
     unaccounted: Amounts = Amounts()
 
 
+class Queue(Record, frozen=True, kw_only=True):
+    """How many runs start before this one, and when it is likely to start, where that is known."""
+
+    position: int
+    estimated_start: datetime | None = None
+
+
 class PauseReason(Record, frozen=True, kw_only=True):
     """Why a run is paused: `requested`, or `budget_exhausted`."""
 
@@ -147,6 +154,7 @@ class Execution(Record, frozen=True, kw_only=True):
     paused_at: datetime | None = None
     pause_reason: PauseReason | None = None
     budget: BudgetState | None = None
+    queue: Queue | None = None
     generation: int = 0
     metadata: dict[str, Any] | None = None
     results: Any = None
@@ -405,6 +413,22 @@ class EffectiveLimits(Record, frozen=True, kw_only=True):
     max_items_in_flight: int | None = None
     requests_per_minute: int | None = None
     retention_days: int | None = None
+
+
+class Named(Record, frozen=True, kw_only=True):
+    """An organization or a project."""
+
+    id: str
+    name: str
+
+
+class Whoami(Record, frozen=True, kw_only=True):
+    """Whose the key is and what it may do, and the version of the server. The key's `scopes` have `admin` spelt out."""
+
+    organization: Named
+    project: Named
+    key: Key
+    version: str
 
 
 class ProjectLimits(Record, frozen=True, kw_only=True):

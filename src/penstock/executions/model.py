@@ -282,6 +282,16 @@ class ExecutionFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """Which items: of these statuses (of any, when empty), from behind the first `skip` of them; or the one at `path`,
+    in its stored form."""
+
+    statuses: tuple[ItemStatus, ...] = ()
+    skip: int = 0
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """An item as the plan yields it: its number and what it is handed."""
 

@@ -247,6 +247,7 @@ def progress_body(snapshot: Snapshot, now: int) -> dict[str, Any]:
         "pauseReason": execution.pause_reason,
         "budget": None if budget is None else _budget_body(budget, snapshot.usage, snapshot.held, snapshot.lost),
         "queue": None,
+        "cancelReceipt": execution.cancel_receipt,
         "metadata": execution.metadata,
         "results": None,
         "error": execution.error,

@@ -20,7 +20,7 @@ from penstock.executions.ending import Ending, conclude
 from penstock.executions.model import (
     Execution,
     ExecutionFilter,
-    ItemStatus,
+    ItemFilter,
     ResumeRequest,
     RetryRequest,
     Status,
@@ -184,22 +184,32 @@ class ExecutionService:
         return execution
 
     async def page(
-        self, tenant: Tenant, wanted: ExecutionFilter, cursor: str | None, limit: int
+        self, tenant: Tenant, wanted: ExecutionFilter, cursor: str | None, limit: int, *, queue: bool = False
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """A page of progress bodies, newest first, and the cursor of the next page."""
+        """A page of progress bodies, newest first, and the cursor of the next page.
+
+        With `queue`, those that wait to start say where they stand, which is one more look for each of them.
+        """
         found = await self._store.read(execution_pages.page(tenant, wanted, cursor, limit + 1))
         bodies = [progress_body(await self._snapshot(execution), now_ms()) for execution in found[:limit]]
+        if queue:
+            for execution, body in zip(found, bodies, strict=False):
+                body["queue"] = await self._queue_body(execution)
         return bodies, found[limit - 1].id if len(found) > limit else None
 
     async def progress(self, tenant: Tenant, execution_id: str) -> tuple[Execution, dict[str, Any]]:
         """An execution and its progress body, without results."""
         execution = await self.get(tenant, execution_id)
         body = progress_body(await self._snapshot(execution), now_ms())
-        standing = await self._standings.of(execution)
-        if standing is not None:
-            starts = None if standing.starts_at is None else iso(standing.starts_at)
-            body["queue"] = {"position": standing.position, "estimatedStart": starts}
+        body["queue"] = await self._queue_body(execution)
         return execution, body
+
+    async def _queue_body(self, execution: Execution) -> JsonObject | None:
+        standing = await self._standings.of(execution)
+        if standing is None:
+            return None
+        starts = None if standing.starts_at is None else iso(standing.starts_at)
+        return {"position": standing.position, "estimatedStart": starts}
 
     async def _snapshot(self, execution: Execution) -> Snapshot:
         if execution.status.terminal:
@@ -214,14 +224,25 @@ class ExecutionService:
         return await self._standings.of(execution)
 
     async def items(
-        self, tenant: Tenant, execution_id: str, status: ItemStatus | None, cursor: str | None, limit: int
+        self, tenant: Tenant, execution_id: str, wanted: ItemFilter, cursor: str | None, limit: int
     ) -> tuple[list[Any], str | None]:
         """A page of item rows in order (see `storage.items.page`) and the cursor of the next page."""
         execution = await self.get(tenant, execution_id)
         after = "" if cursor is None else stored_path(cursor)
-        rows = await self._store.read(item_rows.page(tenant, execution.no, status, after, limit + 1))
+        rows = await self._store.read(item_rows.page(tenant, execution.no, wanted, after, limit + 1))
         following = paths.shown(rows[limit - 1]["path"]) if len(rows) > limit else None
         return rows[:limit], following
+
+    async def item(self, tenant: Tenant, execution: Execution, path: str) -> Any:
+        """The row of one item by its path as shown. Raises `Invalid` for what is no path, and `NotFound`."""
+        rows = await self._store.read(item_rows.page(tenant, execution.no, ItemFilter(path=stored_path(path)), "", 1))
+        if not rows:
+            raise NotFound("item_unknown", f"No item {path!r} of this execution is recorded.")
+        return rows[0]
+
+    async def item_counts(self, execution: Execution) -> dict[str, int]:
+        """How many items of each status are recorded."""
+        return await self._store.read(item_rows.counts(execution.no))
 
     async def outputs(self, tenant: Tenant, execution: Execution) -> AsyncIterator[list[Any]]:
         """Pages of rows (path, status, output, error) of every item, in order."""

@@ -20,6 +20,7 @@ from penstock.executions.events import Feeds
 from penstock.server import openapi, problems, sse, stratix
 from penstock.server.auth import Running
 from penstock.server.edge import Edge
+from penstock.server.interface import Interface
 from penstock.server.metrics import Metrics
 from penstock.server.rate_limits import RateLimits
 from penstock.server.routes import ROUTERS, SCHEMAS
@@ -45,7 +46,7 @@ def create_app(settings: Settings, *, worker: bool = True, embedded: bool = Fals
         title="Penstock",
         version=version("penstock"),
         lifespan=lifespan,
-        middleware=[Middleware(Edge, metrics=metrics)],
+        middleware=[Middleware(Edge, metrics=metrics), Middleware(Interface)],
         # The description and its page are routes of our own: FastAPI's need a CDN.
         openapi_url=None,
         docs_url=None,

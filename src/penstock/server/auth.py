@@ -101,23 +101,30 @@ class Call:
 class Needs:
     """A dependency that lets a request pass when its key holds `scope`, and gives its `Call`.
 
-    Raises `Unauthenticated`, `LimitReached` or `Forbidden`. The description of the API reads `scope` from here.
+    None: every key may. Raises `Unauthenticated`, `LimitReached` or `Forbidden`. The description of the API reads
+    `scope` from here.
     """
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str | None) -> None:
         self.scope = scope
 
     async def __call__(self, request: Request) -> Call:
         running: Running = request.app.state.running
         principal = await running.accounts.authenticate(presented_key(request.headers))
         await running.rate_limits.count(principal, request.scope)
-        principal.require(self.scope)
+        if self.scope is not None:
+            principal.require(self.scope)
         return Call(request, running, principal)
 
 
 def needs(scope: str) -> Any:
     """`Annotated[Call, needs("flows:read")]` as a parameter: the call, if its key holds the scope."""
     return Depends(Needs(scope))
+
+
+def any_key() -> Any:
+    """The call of whoever has a key, whatever it may do."""
+    return Depends(Needs(None))
 
 
 def presented_key(headers: Headers) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -88,8 +89,10 @@ def server_timing(execution: Execution) -> str:
     return f"queue;dur={max(0, started - execution.created_at)}, run;dur={max(0, finished - started)}"
 
 
-async def item_bodies(call: Call, execution: Execution, rows: Sequence[Any]) -> list[JsonObject]:
-    """Items with what each of their nodes did and when."""
+async def item_bodies(
+    call: Call, execution: Execution, rows: Sequence[Any], preview: int | None = None
+) -> list[JsonObject]:
+    """Items with what each of their nodes did and when; with `preview`, input and output as text of that length."""
     if not rows:
         return []
     chosen = [row["path"] for row in rows]
@@ -97,7 +100,7 @@ async def item_bodies(call: Call, execution: Execution, rows: Sequence[Any]) -> 
     nodes: dict[str, list[Json]] = defaultdict(list)
     for step in steps:
         nodes[step["path"]].append(_timing(step))
-    return [_item(row, nodes[row["path"]]) for row in rows]
+    return [_item(row, nodes[row["path"]], preview) for row in rows]
 
 
 def log_line(row: Any) -> JsonObject:
@@ -128,12 +131,13 @@ def raw(text: str | None) -> Any:
     return None if text is None else msgspec.Raw(text.encode())
 
 
-def _item(row: Any, nodes: list[Json]) -> JsonObject:
+def _item(row: Any, nodes: list[Json], preview: int | None) -> JsonObject:
+    shown_value = raw if preview is None else partial(_cut, length=preview)
     shown: JsonObject = {
         "path": paths.shown(row["path"]),
         "status": row["status"],
-        "input": raw(row["input"]),
-        "output": raw(row["output"]) if row["status"] == "succeeded" else None,
+        "input": shown_value(row["input"]),
+        "output": shown_value(row["output"]) if row["status"] == "succeeded" else None,
         "error": raw(row["error"]),
         "startedAt": maybe_iso(row["started_at"]),
         "finishedAt": maybe_iso(row["finished_at"]),
@@ -142,6 +146,10 @@ def _item(row: Any, nodes: list[Json]) -> JsonObject:
         "usage": _usage(row),
     }
     return shown
+
+
+def _cut(text: str | None, length: int) -> str | None:
+    return None if text is None else text[:length]
 
 
 def _timing(step: Any) -> JsonObject:

@@ -110,6 +110,17 @@ class PauseReason(msgspec.Struct):
     message: str
 
 
+class CancelReceipt(msgspec.Struct, rename="camel"):
+    """What a cancel did: when calls stopped, which items were finished, what was spent after it was asked for."""
+
+    requested_at: str
+    stopped_at: str
+    items_finished: int
+    items_dropped: int
+    calls_aborted: int
+    cost_after_request_usd: str
+
+
 class Progress(msgspec.Struct, rename="camel"):
     """An execution and how far it is. `errors` holds the first hundred failed items' errors."""
 
@@ -141,6 +152,8 @@ class Progress(msgspec.Struct, rename="camel"):
     paused_at: str | None
     pause_reason: PauseReason | None
     budget: BudgetState | None
+    queue: Queue | None
+    cancel_receipt: CancelReceipt | None
     metadata: dict[str, Any] | None
     links: Links
     results: Any
@@ -149,11 +162,11 @@ class Progress(msgspec.Struct, rename="camel"):
 
 
 class Cancelled(msgspec.Struct, rename="camel"):
-    """What a cancel did: when calls stopped, which items were finished, what was spent after it was asked for."""
+    """An execution that was cancelled. `receipt` is null while calls are still being stopped."""
 
     execution_id: str
     status: Status
-    receipt: Any
+    receipt: CancelReceipt | None
     links: Any
 
 
@@ -183,6 +196,16 @@ class Item(msgspec.Struct, rename="camel"):
     usage: Usage
 
 
+class ItemCounts(msgspec.Struct):
+    """Recorded items by status."""
+
+    pending: int
+    succeeded: int
+    failed: int
+    skipped: int
+    cancelled: int
+
+
 class LogLine(msgspec.Struct, rename="camel"):
     """A node's work on an item. `input` is what the node received, where it is kept (`settings.logInputs`)."""
 
@@ -203,4 +226,4 @@ class LogLine(msgspec.Struct, rename="camel"):
     detail: Any
 
 
-SCHEMAS = (Handle, Progress, Cancelled, Item, LogLine)
+SCHEMAS = (Handle, Progress, Cancelled, Item, ItemCounts, LogLine)

@@ -33,8 +33,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def serve(settings: Settings, *, worker: bool = True) -> None:
     """Serve the API until SIGTERM or SIGINT; `worker=False` leaves batch executions to other processes.
 
-    Prints the address, where the documentation is, and on the very first start the admin key. Raises SystemExit (1)
-    with a sentence for people when the port is taken (then nothing has been touched) or the store cannot be used.
+    Prints the address, where the interface and the documentation are, and on the very first start the admin key.
+    Raises SystemExit (1) with a sentence for people when the port is taken (then nothing has been touched) or the store
+    cannot be used.
     """
     _log_to_stderr()
     _allow_many_connections()
@@ -186,6 +187,7 @@ def _announce(settings: Settings, listener: socket.socket, running: Running) -> 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{listener.getsockname()[1]}"
     print(f"Penstock {version('penstock')} is listening on {address}")
+    print(f"Web interface: {address}/")
     print(f"API documentation: {address}/docs")
     if running.first_start.key is not None:
         print(f"Admin key, shown this once, so keep it: {running.first_start.key}")

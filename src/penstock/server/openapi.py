@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the whole API."""
+"""The OpenAPI 3.1 document of the whole API. `python -m penstock.server.openapi` prints it."""
 
 from __future__ import annotations
 
@@ -89,11 +89,27 @@ def schemas_of(types: Iterable[type]) -> dict[str, Any]:
 
 
 def _secure(operations: Mapping[str, dict[str, Any]], route: APIRoute) -> None:
-    scope = next((d.call.scope for d in route.dependant.dependencies if isinstance(d.call, Needs)), None)
+    needs = next((d.call for d in route.dependant.dependencies if isinstance(d.call, Needs)), None)
     for method in route.methods or ():
         operation = operations[method.lower()]
-        if scope is None:
+        if needs is None:
             operation["security"] = []
             continue
-        about = f"Needs a key with the scope `{scope}` ({SCOPES[scope]})"
+        about = (
+            "Needs a key"
+            if needs.scope is None
+            else f"Needs a key with the scope `{needs.scope}` ({SCOPES[needs.scope]})"
+        )
         operation["description"] = f"{operation.get('description', '')}\n\n{about}".strip()
+
+
+def main() -> None:
+    """Print the document as this version serves it."""
+    from penstock.server.app import create_app
+    from penstock.settings import Settings
+
+    print(msgspec.json.encode(create_app(Settings()).openapi()).decode())
+
+
+if __name__ == "__main__":
+    main()

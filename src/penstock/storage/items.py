@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.executions import paths
-from penstock.executions.model import Counts, ItemStatus
+from penstock.executions.model import Counts, ItemFilter, ItemStatus
 from penstock.storage.executions import dumps, loads
 from penstock.storage.store import Many, Transaction, chunked, placeholders
 from penstock.types import Json, Tenant
@@ -168,14 +168,14 @@ def drop_unfinished(execution_no: int, limit: int) -> Transaction[bool]:
     return len(rows) == limit
 
 
-def page(
-    tenant: Tenant, execution_no: int, status: ItemStatus | None, after: str, limit: int
-) -> Transaction[list[Any]]:
+def page(tenant: Tenant, execution_no: int, wanted: ItemFilter, after: str, limit: int) -> Transaction[list[Any]]:
     """Items in order from behind a stored path, with outputs and what their steps consumed."""
-    only = "" if status is None else "and i.status = $5"
-    if status not in (None, ItemStatus.SUCCEEDED):
-        only += " and i.status <> 'succeeded'"
-    args = (status,) if status else ()
+    if wanted.skip:
+        behind = yield from _path_at(execution_no, wanted, after)
+        if behind is None:
+            return []
+        after = behind
+    only, values = _chosen(wanted, 5)
     return (
         yield (
             f"""
@@ -209,9 +209,35 @@ def page(
             after,
             limit,
             tenant.project_id,
-            *args,
+            *values,
         )
     )
+
+
+def _path_at(execution_no: int, wanted: ItemFilter, after: str) -> Transaction[str | None]:
+    """The path of the last item that is passed over; only paths and statuses are read. None: there are fewer."""
+    only, values = _chosen(wanted, 4)
+    rows = yield (
+        "select i.path from items i where i.execution_no = $1 and i.path > $2"
+        f" {only} order by i.path limit 1 offset $3",
+        execution_no,
+        after,
+        wanted.skip - 1,
+        *values,
+    )
+    return rows[0]["path"] if rows else None
+
+
+def _chosen(wanted: ItemFilter, first: int) -> tuple[str, tuple[str, ...]]:
+    """The condition of a filter and its values, which are numbered from `first`."""
+    if wanted.path is not None:
+        return f"and i.path = ${first}", (wanted.path,)
+    if not wanted.statuses:
+        return "", ()
+    # One status by itself, and the last part, are for the partial index.
+    count = len(wanted.statuses)
+    only = f"and i.status = ${first}" if count == 1 else f"and i.status in ({placeholders(count, first)})"
+    return only if ItemStatus.SUCCEEDED in wanted.statuses else f"{only} and i.status <> 'succeeded'", wanted.statuses
 
 
 def outputs(tenant: Tenant, execution_no: int, after: str, limit: int) -> Transaction[list[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from penstock.executions.model import ExecutionFilter, ItemStatus, Status
+from penstock.executions.model import ExecutionFilter, ItemFilter, ItemStatus, Status
 from penstock.storage import execution_pages, executions, firings, items, retention, schedules, steps, timings, waiting
 from penstock.storage.store import Many
 from penstock.testing.stores import open_store
@@ -21,8 +21,9 @@ PATH = "000000007"
 EXECUTION: Any = SimpleNamespace(lane="batch", tenant=TENANT, no=7)
 
 OF_ONE_ITEM = {
-    "items.page": lambda: items.page(TENANT, 1, None, PATH, 50),
-    "items.page of failed": lambda: items.page(TENANT, 1, ItemStatus.FAILED, PATH, 50),
+    "items.page": lambda: items.page(TENANT, 1, ItemFilter(), PATH, 50),
+    "items.page of failed": lambda: items.page(TENANT, 1, ItemFilter((ItemStatus.FAILED,)), PATH, 50),
+    "items.page of one": lambda: items.page(TENANT, 1, ItemFilter(path=PATH), "", 1),
     "items.outputs": lambda: items.outputs(TENANT, 1, PATH, 500),
     "items.elements": lambda: items.elements(1, f"{PATH}.{PATH}", f"{PATH}.{PATH}"),
     "steps.of_item": lambda: steps.of_item(1, PATH),

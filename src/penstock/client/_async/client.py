@@ -27,6 +27,7 @@ from penstock.client._async.trace_evaluations import AsyncTraceEvaluations
 from penstock.client._async.traces import AsyncTraces
 from penstock.client._async.transport import AsyncTransport
 from penstock.client._async.webhooks import AsyncWebhooks
+from penstock.client.objects import Whoami
 
 if TYPE_CHECKING:
     import httpx2
@@ -90,6 +91,10 @@ class AsyncPenstock:
     async def ready(self) -> None:
         """Ask whether the server is able to work. Raises InternalServerError saying what is not, when it is not."""
         await self._transport.send(calls.get("/readyz"))
+
+    async def whoami(self) -> Whoami:
+        """Whose the key is, and what it may do."""
+        return await self._transport.fetch(calls.get("/whoami"), Whoami)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -138,6 +138,10 @@ class AsyncExecutionHandle:
         """Its items in order, with input, output, error, timings and cost: all, or the first `limit` of one status."""
         return self._transport.pages(f"{self._path}/items", Item, most=limit, status=status)
 
+    async def item(self, path: str) -> Item:
+        """One item by its path, such as `3` or `3.7`. Raises NotFoundError while none is recorded there."""
+        return await self._transport.fetch(calls.get(f"{self._path}/items/{calls.segment(path)}"), Item)
+
     def logs(
         self, *, level: str | None = None, node: str | None = None, item: str | None = None, after: int | None = None
     ) -> AsyncIterator[LogEntry]:

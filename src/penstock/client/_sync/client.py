@@ -28,6 +28,7 @@ from penstock.client._sync.trace_evaluations import TraceEvaluations
 from penstock.client._sync.traces import Traces
 from penstock.client._sync.transport import Transport
 from penstock.client._sync.webhooks import Webhooks
+from penstock.client.objects import Whoami
 
 if TYPE_CHECKING:
     import httpx2
@@ -91,6 +92,10 @@ class Penstock:
     def ready(self) -> None:
         """Ask whether the server is able to work. Raises InternalServerError saying what is not, when it is not."""
         self._transport.send(calls.get("/readyz"))
+
+    def whoami(self) -> Whoami:
+        """Whose the key is, and what it may do."""
+        return self._transport.fetch(calls.get("/whoami"), Whoami)
 
     def close(self) -> None:
         """Close every connection."""

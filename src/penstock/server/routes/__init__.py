@@ -19,6 +19,7 @@ from penstock.server.routes import (
     flows,
     health,
     integrations,
+    interface,
     jobs,
     judges,
     keys,
@@ -39,6 +40,7 @@ from penstock.server.routes import (
     trace_evaluations,
     traces,
     webhooks,
+    whoami,
 )
 
 # The first match wins and costs least: the calls that are made most come first, and `/flows/executions` must come
@@ -69,6 +71,7 @@ _MODULES = (
     project,
     secrets,
     keys,
+    whoami,
     members,
     integrations,
     jobs,
@@ -78,6 +81,6 @@ _MODULES = (
     webhooks,
 )
 
-ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, health.router)
+ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, interface.router, health.router)
 
 SCHEMAS: tuple[type, ...] = tuple(kind for module in _MODULES for kind in module.SCHEMAS)

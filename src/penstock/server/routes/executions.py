@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -11,7 +12,8 @@ from starlette.responses import Response, StreamingResponse
 
 from penstock.clock import parse_iso
 from penstock.errors import FieldError, Invalid, NotFound
-from penstock.executions.model import Execution, ExecutionFilter, ItemStatus, Status
+from penstock.executions.model import Execution, ExecutionFilter, ItemFilter, ItemStatus, Status
+from penstock.executions.paths import LARGEST_ORDINAL
 from penstock.executions.results import results_of
 from penstock.executions.service import LogFilter
 from penstock.server.answers import answer, nothing, page
@@ -20,13 +22,14 @@ from penstock.server.bodies import NDJSON
 from penstock.server.describe import MAX_PAGE, TEXT, Cursor, Limit, content, doc, header, page_of, path_id, ref
 from penstock.server.execution_answers import entity_tag, item_bodies, links, log_line, progress, retry_after
 from penstock.server.execution_schemas import SCHEMAS as ANSWERS
-from penstock.server.execution_schemas import Item, LogLine, Progress
+from penstock.server.execution_schemas import Item, ItemCounts, LogLine, Progress
 from penstock.server.waiting import ServerStopping, wait_for_end
 from penstock.storage.steps import LogLevel
 
 router = APIRouter()
 Reads = Annotated[Call, needs("executions:read")]
 Runs = Annotated[Call, needs("executions:run")]
+S = TypeVar("S", bound=StrEnum)
 ExecutionId = Annotated[str, path_id("executionId")]
 
 LONGEST_POLL_SECONDS = 60.0
@@ -48,17 +51,18 @@ async def list_executions(
     text: Annotated[
         str | None, Query(alias="q", max_length=200, description="Part of the name, or how the id begins.")
     ] = None,
+    queue: Annotated[bool, Query(description="Also say where those stand that wait to start.")] = False,
 ) -> Response:
     """Newest first; a page costs the same however many there are."""
     wanted = ExecutionFilter(
-        statuses=_statuses(status),
+        statuses=_statuses(Status, status),
         kind=kind,
         subject_id=None if flow is None else await _flow_id(call, flow),
         created_after=_moment("createdAfter", created_after),
         created_before=_moment("createdBefore", created_before),
         text=text,
     )
-    found, following = await call.engine.executions.page(call.tenant, wanted, cursor, limit)
+    found, following = await call.engine.executions.page(call.tenant, wanted, cursor, limit, queue=queue)
     return page([{**body, "links": links(call, body["executionId"])} for body in found], following)
 
 
@@ -90,19 +94,38 @@ async def get_execution(
 async def list_items(
     call: Reads,
     execution_id: ExecutionId,
-    status: ItemStatus | None = None,
+    status: Annotated[str | None, Query(max_length=200, description="One status, or several with commas.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
+    skip: Annotated[int, Query(ge=0, le=LARGEST_ORDINAL, description="So many are passed over, unread.")] = 0,
+    preview: Annotated[
+        int | None, Query(ge=1, le=10_000, description="`input` and `output` as JSON text of so many characters.")
+    ] = None,
 ) -> Response:
     """In order, with input, output, error, what each node did, tokens and cost.
 
     `Accept: application/x-ndjson` streams all of them, one per line.
     """
     execution = await call.engine.executions.get(call.tenant, execution_id)
+    wanted = ItemFilter(_statuses(ItemStatus, status), skip)
     if _accepted(call, ("application/json", NDJSON)) == NDJSON:
-        return StreamingResponse(_item_lines(call, execution, status, cursor), media_type=NDJSON)
-    rows, following = await call.engine.executions.items(call.tenant, execution_id, status, cursor, limit)
-    return page(await item_bodies(call, execution, rows), following)
+        return StreamingResponse(_item_lines(call, execution, wanted, cursor), media_type=NDJSON)
+    rows, following = await call.engine.executions.items(call.tenant, execution_id, wanted, cursor, limit)
+    return page(await item_bodies(call, execution, rows, preview), following)
+
+
+async def get_item(call: Reads, execution_id: ExecutionId, path: Annotated[str, path_id("itemPath")]) -> Response:
+    """By its path, such as 3 or 3.7, as soon as it is recorded."""
+    execution = await call.engine.executions.get(call.tenant, execution_id)
+    row = await call.engine.executions.item(call.tenant, execution, path)
+    return answer((await item_bodies(call, execution, [row]))[0])
+
+
+async def count_items(call: Reads, execution_id: ExecutionId) -> Response:
+    """Of those that `…/items` lists; rows of a data set that have not begun are not among them."""
+    execution = await call.engine.executions.get(call.tenant, execution_id)
+    recorded = await call.engine.executions.item_counts(execution)
+    return answer(ItemCounts(**{status.value: recorded.get(status, 0) for status in ItemStatus}))
 
 
 async def get_results(call: Reads, execution_id: ExecutionId) -> Response:
@@ -188,6 +211,18 @@ _ROUTES: tuple[tuple[str, str, Handler, dict[str, Any]], ...] = (
     ),
     (
         "GET",
+        "/{executionId}/items/{itemPath}",
+        get_item,
+        doc("Read an item", returns=ref(Item), problems=(400, 404)),
+    ),
+    (
+        "GET",
+        "/{executionId}/item-counts",
+        count_items,
+        doc("Count items", returns=ref(ItemCounts), problems=(404,)),
+    ),
+    (
+        "GET",
         "/{executionId}/results",
         get_results,
         doc("Read results", responses={200: _STREAM}, problems=(404, 409)),
@@ -217,11 +252,10 @@ async def _end_or_time(call: Call, execution_id: str, seconds: float) -> None:
         return
 
 
-async def _item_lines(
-    call: Call, execution: Execution, status: ItemStatus | None, cursor: str | None
-) -> AsyncIterator[bytes]:
+async def _item_lines(call: Call, execution: Execution, wanted: ItemFilter, cursor: str | None) -> AsyncIterator[bytes]:
     while True:
-        rows, cursor = await call.engine.executions.items(call.tenant, execution.id, status, cursor, MAX_PAGE)
+        rows, cursor = await call.engine.executions.items(call.tenant, execution.id, wanted, cursor, MAX_PAGE)
+        wanted = ItemFilter(wanted.statuses)
         for body in await item_bodies(call, execution, rows):
             yield msgspec.json.encode(body) + b"\n"
         if cursor is None:
@@ -252,11 +286,11 @@ async def _flow_id(call: Call, flow: str) -> str:
         return flow
 
 
-def _statuses(text: str | None) -> tuple[Status, ...]:
+def _statuses(kind: type[S], text: str | None) -> tuple[S, ...]:
     try:
-        return () if text is None else tuple(Status(part.strip()) for part in text.split(","))
+        return () if text is None else tuple(kind(part.strip()) for part in text.split(","))
     except ValueError:
-        known = ", ".join(Status)
+        known = ", ".join(kind)
         fault = FieldError("status", f"must be one of {known}")
         raise Invalid("status_unknown", f"{text!r} is no status; there are {known}.", errors=(fault,)) from None
 

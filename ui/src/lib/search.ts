@@ -1,0 +1,26 @@
+/** Reading filters from the query of a URL. What does not fit is left out, so an old link still opens. */
+
+type Query = Record<string, unknown>;
+
+export function textOf(query: Query, name: string): string | undefined {
+  const value = query[name];
+  if (typeof value === "string" && value !== "") return value;
+  return typeof value === "number" ? String(value) : undefined;
+}
+
+export function oneOf<T extends string>(query: Query, name: string, known: readonly T[]): T | undefined {
+  const value = query[name];
+  return known.find((each) => each === value);
+}
+
+/** Several words with commas. */
+export function manyOf<T extends string>(query: Query, name: string, known: readonly T[]): T[] | undefined {
+  const asked = String(query[name] ?? "").split(",");
+  const found = known.filter((each) => asked.includes(each));
+  return found.length > 0 ? found : undefined;
+}
+
+/** An object without what is undefined, as `exactOptionalPropertyTypes` and short URLs want it. */
+export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
