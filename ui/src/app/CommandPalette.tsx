@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { BookOpenText, LogOut, Search } from "lucide-react";
+import { Activity, BookOpenText, LogOut, Search } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useId, useState } from "react";
 import { api, body } from "@/api/client";
 import { Dialog } from "@/components/Dialog";
@@ -8,6 +8,7 @@ import { StatusChip } from "@/components/StatusChip";
 import { Time } from "@/components/Values";
 import { classes } from "@/lib/classes";
 import { useDebounced } from "@/lib/debounced";
+import { shortId } from "@/lib/format";
 import { endSession } from "@/session/session";
 import { THEMES } from "./AccountMenu";
 import { PLACES } from "./navigation";
@@ -132,8 +133,10 @@ function useExecutions(asked: string): Command[] {
   return (data?.data ?? []).map((execution) => ({
     id: execution.executionId,
     label: execution.flowName,
+    icon: <Activity aria-hidden size={16} />,
     note: (
       <span className="flex items-center gap-3 text-xs text-quiet">
+        <span className="font-mono max-sm:hidden">{shortId(execution.executionId)}</span>
         <Time at={execution.createdAt} />
         <StatusChip status={execution.status} partial={execution.partial} />
       </span>

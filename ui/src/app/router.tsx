@@ -1,6 +1,7 @@
 /** Every page by its address. A new page adds its route here, and its place in the menu in `navigation.ts`. */
 
 import { createRouter } from "@tanstack/react-router";
+import { parseQuery, writeQuery } from "@/lib/search";
 import { executionRoute } from "@/pages/execution/route";
 import { executionsRoute } from "@/pages/executions/route";
 import { ErrorScreen } from "./ErrorScreen";
@@ -14,6 +15,8 @@ const routeTree = rootRoute.addChildren([
 
 export const router = createRouter({
   routeTree,
+  parseSearch: parseQuery,
+  stringifySearch: writeQuery,
   defaultPreload: "intent",
   defaultErrorComponent: ErrorScreen,
   defaultNotFoundComponent: NotFound,

@@ -3,17 +3,17 @@ import { type ComponentProps, type ReactNode, useId } from "react";
 import { classes } from "@/lib/classes";
 
 const BOX =
-  "h-8 w-full rounded-md border border-line-strong bg-raised px-2.5 text-sm hover:border-quiet aria-invalid:border-bad";
+  "h-8 rounded-md border border-line-strong bg-raised px-2.5 text-sm hover:border-quiet aria-invalid:border-bad";
 
 export function Input({ className, ...rest }: ComponentProps<"input">) {
-  return <input className={classes(BOX, className)} {...rest} />;
+  return <input className={classes(BOX, "w-full", className)} {...rest} />;
 }
 
 export function SearchInput({ className, ...rest }: ComponentProps<"input">) {
   return (
     <span className={classes("relative block", className)}>
       <Search aria-hidden size={14} className="pointer-events-none absolute top-2.25 left-2.5 text-quiet" />
-      <input type="search" className={classes(BOX, "pl-8")} {...rest} />
+      <input type="search" className={classes(BOX, "w-full pl-8")} {...rest} />
     </span>
   );
 }
@@ -37,7 +37,7 @@ export function Select({ options, onChange, className, ...rest }: SelectProps) {
 }
 
 export function Checkbox({ className, ...rest }: ComponentProps<"input">) {
-  return <input type="checkbox" className={classes("size-3.5 accent-accent-strong", className)} {...rest} />;
+  return <input type="checkbox" className={classes("block size-3.5 accent-accent-strong", className)} {...rest} />;
 }
 
 interface FieldProps {

@@ -26,7 +26,10 @@ export function StatusChip({ status, partial = false }: { status: string; partia
   const { icon: Icon, tone } = partial && status === "completed" ? PARTIAL : (LOOKS[status] ?? UNKNOWN);
   return (
     <span
-      className={classes("inline-flex h-5.5 items-center gap-1 rounded-full px-2 text-xs font-medium", tone)}
+      className={classes(
+        "inline-flex h-5.5 items-center gap-1 rounded-full px-2 text-xs font-medium whitespace-nowrap",
+        tone,
+      )}
       title={partial ? "Some of its items failed" : undefined}
     >
       <Icon aria-hidden size={12} className={classes("shrink-0", status === "running" && "animate-breathe")} />

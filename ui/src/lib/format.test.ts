@@ -16,8 +16,10 @@ describe("numbers as people read them", () => {
   it.each([
     [24.2, 31.4, "24 to 31 s"],
     [0.2, 0.4, "1 s"],
-    [50, 130, "50 s to 2 min 10 s"],
+    [50, 130, "50 s to 2 min"],
     [3, 12, "3 to 12 s"],
+    [175, 1_690, "3 to 28 min"],
+    [635, 6_300, "11 min to 1 h 45 min"],
   ])("between %d and %d s are %s", (low, high, text) => expect(band(low, high)).toBe(text));
 
   it.each([

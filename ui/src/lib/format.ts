@@ -33,11 +33,20 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** A band from the median to the 90th percentile, its parts said once where they are the same: `24 to 31 s`. */
+/** A band from the median to the 90th percentile, as rough as such an estimate is: `24 to 31 s`, `50 s to 3 min`. */
 export function band(lowSeconds: number, highSeconds: number): string {
-  const [low, high] = [wholeSeconds(lowSeconds), wholeSeconds(highSeconds)];
+  const [low, high] = [roughly(lowSeconds), roughly(highSeconds)];
   if (low === high) return low;
-  return /^\d+ s$/.test(low) && /^\d+ s$/.test(high) ? `${low.slice(0, -2)} to ${high}` : `${low} to ${high}`;
+  const [value, unit, ...more] = low.split(" ");
+  return more.length === 0 && high.endsWith(` ${unit}`) && high.split(" ").length === 2
+    ? `${value} to ${high}`
+    : `${low} to ${high}`;
+}
+
+function roughly(seconds: number): string {
+  if (seconds < 59.5) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : duration(minutes * 60_000);
 }
 
 /** `$0.0042` below a cent, `$1.27` above; the exact amount is for the title. */
@@ -46,11 +55,6 @@ export function dollars(decimal: string): string {
   if (value === 0) return "$0.00";
   if (value < 0.000_05) return "< $0.0001";
   return value < 0.1 ? `$${value.toFixed(4)}` : `$${cents.format(value)}`;
-}
-
-function wholeSeconds(seconds: number): string {
-  const rounded = Math.max(1, Math.round(seconds));
-  return rounded < 60 ? `${rounded} s` : duration(rounded * 1_000);
 }
 
 export function percent(part: number, total: number): number {

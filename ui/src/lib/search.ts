@@ -2,10 +2,21 @@
 
 type Query = Record<string, unknown>;
 
+/** A query as the router has it. Every value is text: `?item=7` is the item `7`, and no JSON stands in a URL. */
+export function parseQuery(text: string): Query {
+  return Object.fromEntries(new URLSearchParams(text));
+}
+
+/** A query as it stands in a URL; lists with commas. */
+export function writeQuery(query: Query): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text === "" ? "" : `?${text.replaceAll("%2C", ",").replaceAll("%2F", "/")}`;
+}
+
 export function textOf(query: Query, name: string): string | undefined {
   const value = query[name];
-  if (typeof value === "string" && value !== "") return value;
-  return typeof value === "number" ? String(value) : undefined;
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 export function oneOf<T extends string>(query: Query, name: string, known: readonly T[]): T | undefined {

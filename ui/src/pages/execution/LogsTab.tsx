@@ -83,7 +83,6 @@ function LogFilters() {
     <search aria-label="Lines of the log" className="flex shrink-0 flex-wrap gap-2 px-4 py-2 md:px-6">
       <Select
         aria-label="Level"
-        className="w-auto"
         value={level}
         onChange={(value) => change("level", value === "info" ? "" : value)}
         options={[

@@ -37,7 +37,6 @@ export function Filters({ search, onChange }: FiltersProps) {
       <StatusFilter chosen={search.status ?? []} onChange={(status) => onChange({ status })} />
       <Select
         aria-label="Kind"
-        className="w-auto"
         value={search.kind ?? ""}
         onChange={chosen("kind")}
         options={[
@@ -47,7 +46,7 @@ export function Filters({ search, onChange }: FiltersProps) {
       />
       <Select
         aria-label="Flow"
-        className="w-auto max-w-48"
+        className="max-w-48"
         value={search.flow ?? ""}
         onChange={chosen("flow")}
         options={[
@@ -60,7 +59,6 @@ export function Filters({ search, onChange }: FiltersProps) {
       />
       <Select
         aria-label="Time"
-        className="w-auto"
         value={search.since ?? ""}
         onChange={chosen("since")}
         options={[{ value: "", label: "Any time" }, ...SPANS.map((span) => ({ value: span, label: `Last ${span}` }))]}

@@ -19,9 +19,7 @@ export const executionsRoute = createRoute({
   path: "/executions",
   validateSearch: (query): ExecutionsSearch =>
     given({
-      status: Array.isArray(query["status"])
-        ? manyOf({ status: query["status"].join(",") }, "status", EXECUTION_STATUSES)
-        : manyOf(query, "status", EXECUTION_STATUSES),
+      status: manyOf(query, "status", EXECUTION_STATUSES),
       kind: textOf(query, "kind"),
       flow: textOf(query, "flow"),
       since: oneOf(query, "since", SPANS),
