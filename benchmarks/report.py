@@ -24,6 +24,7 @@ NAMES = (
     "cancel",
     "cold_start",
     "interval_coverage",
+    "interface",
 )
 PENSTOCK = "Penstock"
 
