@@ -19,24 +19,43 @@ from penstock.testing.showcase import Showcase
 
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 THEMES = ("light", "dark")
+DOCUMENTED = {
+    "executions": "wide-light",
+    "running": "wide-light",
+    "item": "wide-light",
+    "pace": "wide-dark",
+    "palette": "wide-dark",
+    "partial": "narrow-light",
+}
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 Shot = Callable[[Page], None]
 
 
 def main() -> None:
-    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
-    folder.mkdir(parents=True, exist_ok=True)
     with _scene() as (url, pages), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         for name, (address, ready) in pages.items():
-            if not wanted or name in wanted:
-                for size in SIZES:
-                    for theme in THEMES:
-                        _take(browser, url + address, ready, folder / f"{name}-{size}-{theme}.png")
+            for look, file in _files(name):
+                _take(browser, url + address, ready, look, file)
         browser.close()
 
 
-def _take(browser: Browser, address: str, ready: Shot, file: Path) -> None:
-    _, size, theme = file.stem.rsplit("-", 2)
+def _files(name: str) -> Iterator[tuple[str, Path]]:
+    """Which pictures are taken of a page: their size and theme, and where they are put."""
+    if len(sys.argv) == 1:
+        if name in DOCUMENTED:
+            yield DOCUMENTED[name], IMAGES / f"ui-{name}.png"
+        return
+    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
+    folder.mkdir(parents=True, exist_ok=True)
+    if not wanted or name in wanted:
+        for size in SIZES:
+            for theme in THEMES:
+                yield f"{size}-{theme}", folder / f"{name}-{size}-{theme}.png"
+
+
+def _take(browser: Browser, address: str, ready: Shot, look: str, file: Path) -> None:
+    size, theme = look.split("-")
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
     page = context.new_page()
@@ -76,10 +95,13 @@ def _pages(partial: str, cancelled: str, paused: str, running: str) -> dict[str,
         return lambda page: page.get_by_text(text).first.wait_for()
 
     def palette(page: Page) -> None:
-        page.get_by_text(partial[-8:]).first.wait_for()
+        page.get_by_text("completed · partial").first.wait_for()
         page.keyboard.press("Control+k")
         page.keyboard.type("review")
         page.get_by_role("listbox").get_by_role("option").nth(2).wait_for()
+
+    def drawn(page: Page) -> None:
+        page.locator(".uplot").nth(1).wait_for()
 
     def chosen(page: Page) -> None:
         page.get_by_role("checkbox").first.check()
@@ -87,7 +109,7 @@ def _pages(partial: str, cancelled: str, paused: str, running: str) -> dict[str,
 
     return {
         "sign-in": ("/sign-in", seen("Sign in to Penstock")),
-        "executions": ("/executions", seen(partial[-8:])),
+        "executions": ("/executions", seen("completed · partial")),
         "palette": ("/executions", palette),
         "bulk": ("/executions", chosen),
         "nothing": ("/executions?q=nothing", seen("No execution fits")),
@@ -97,6 +119,7 @@ def _pages(partial: str, cancelled: str, paused: str, running: str) -> dict[str,
         "item-good": (f"/executions/{partial}?item=0", seen("Output")),
         "paused": (f"/executions/{paused}", seen("Paused")),
         "cancelled": (f"/executions/{cancelled}", seen("Cancelled.")),
+        "pace": (f"/executions/{running}?tab=pace", drawn),
         "logs": (f"/executions/{partial}?tab=logs", seen("succeeded in")),
         "request": (f"/executions/{partial}?tab=request", seen("curl")),
         "not-found": ("/nowhere", seen("no page")),

@@ -190,3 +190,52 @@ def test_results_outlive_their_flow(api: Api) -> None:
     assert api.delete(f"/flows/{flow}").status_code == 204
     assert api.get(location).json()["results"] == {"greeting": "Hello Ada"}
     assert api.get(f"{location}/results").json() == {"greeting": "Hello Ada"}
+
+
+def test_items_by_status_by_number_and_cut_off(api: Api, partial: str) -> None:
+    def paths(**query: object) -> list[str]:
+        answer = api.get(f"/executions/{partial}/items", params=query)
+        assert answer.status_code == 200, answer.text
+        return [item["path"] for item in answer.json()["data"]]
+
+    assert paths(status="failed") == ["3"]
+    assert paths(status="succeeded,skipped", skip=2) == ["2", "4", "5"]
+    assert paths(status="failed,cancelled") == ["3"]
+    assert paths(skip=4, limit=1) == ["4"]
+    assert paths(skip=1, cursor="2", limit=1) == ["4"]
+    assert paths(skip=6) == []
+    assert api.get(f"/executions/{partial}/items?status=lost").json()["code"] == "status_unknown"
+    cut = api.get(f"/executions/{partial}/items?preview=9&limit=1").json()["data"][0]
+    assert (cut["input"], cut["output"]) == ('{"name":"', '{"value":')
+    lines = api.get(f"/executions/{partial}/items?skip=4", headers={"Accept": "application/x-ndjson"})
+    assert [json.loads(line)["path"] for line in lines.iter_lines()] == ["4", "5"]
+
+
+def test_one_item(api: Api, other: Api, partial: str) -> None:
+    item = api.get(f"/executions/{partial}/items/3").json()
+    assert (item["path"], item["status"], item["error"]["code"]) == ("3", "failed", "http_status")
+    assert api.get(f"/executions/{partial}/items/7").json()["code"] == "item_unknown"
+    assert api.get(f"/executions/{partial}/items/x").status_code == 400
+    assert other.get(f"/executions/{partial}/items/3").status_code == 404
+
+
+def test_how_many_items_there_are(api: Api, partial: str) -> None:
+    counts = api.get(f"/executions/{partial}/item-counts").json()
+    assert counts == {"pending": 0, "succeeded": 5, "failed": 1, "skipped": 0, "cancelled": 0}
+
+
+def test_the_receipt_of_a_cancel_stays_with_the_execution(api: Api, waiting: str) -> None:
+    api.post(f"/executions/{waiting}/cancel")
+    receipt = api.ended(waiting)["cancelReceipt"]
+    assert receipt == api.post(f"/executions/{waiting}/cancel").json()["receipt"]
+    assert receipt["itemsDropped"] == 1
+
+
+def test_how_fast_items_finished(api: Api, partial: str) -> None:
+    pace = api.get(f"/executions/{partial}/pace").json()
+    assert pace["bucketMs"] >= 100
+    assert sum(point["finished"] for point in pace["points"]) == 6
+    assert sum(point["failed"] for point in pace["points"]) == 1
+    for point in pace["points"]:
+        assert 0 <= point["durationMsP50"] <= point["durationMsP95"]
+        assert pace["begin"] <= point["at"] <= pace["end"]

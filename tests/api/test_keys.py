@@ -120,3 +120,12 @@ def test_metrics_are_open_to_this_machine_only(nobody: Api, api: Api, headers: d
     answer = nobody.get("/metrics", headers=headers)
     assert answer.status_code == (401 if headers else 200)
     assert "penstock_http_requests_total" in api.get("/metrics", headers=headers).text
+
+
+def test_whose_a_key_is_and_what_it_may_do(api: Api, server: Running) -> None:
+    made = api.post("/keys", json={"name": "ci", "scopes": ["flows:read"]}).json()
+    with Api(server.url, made["key"]) as ci:
+        shown = ci.get("/whoami").json()
+    assert shown["key"] == {"id": made["id"], "name": "ci", "scopes": ["flows:read"]}
+    assert (shown["organization"]["name"], shown["project"]["name"]) == ("default", "default")
+    assert "keys:admin" in api.get("/whoami").json()["key"]["scopes"]

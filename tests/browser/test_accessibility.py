@@ -29,7 +29,7 @@ def test_every_page(show: Showcase, open_page: Open, theme: str) -> None:
     expect(page.get_by_role("dialog").get_by_text("the prompt was refused").first).to_be_visible()
     check(page)
     page.keyboard.press("Escape")
-    for tab, ready in (("Items", "succeeded"), ("Log", "succeeded in"), ("Request", "curl")):
+    for tab, ready in (("Items", "succeeded"), ("Pace", "Throughput"), ("Log", "succeeded in"), ("Request", "curl")):
         page.get_by_role("tab", name=tab).click()
         expect(page.get_by_role("tabpanel").get_by_text(ready).first).to_be_visible()
         check(page)

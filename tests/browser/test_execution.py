@@ -21,6 +21,8 @@ def test_a_run_is_watched_from_its_beginning_to_its_end(show: Showcase, open_pag
     expect(page.get_by_text("completed · partial")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("progressbar", name="Progress")).to_have_attribute("aria-valuetext", "300 of 300")
     expect(page.get_by_role("button", name="failed 50")).to_be_visible()
+    page.get_by_role("tab", name="Pace").click()
+    expect(page.get_by_role("img", name="Throughput in items per second")).to_be_visible()
     page.get_by_role("button", name="Retry 50 failed").click()
     expect(page.get_by_text("live", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Retry 50 failed")).to_be_visible(timeout=30_000)

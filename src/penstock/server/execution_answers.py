@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,14 @@ from penstock.executions.results import results_of
 from penstock.models.usage import usd_from_nanos
 from penstock.server.answers import maybe_iso
 from penstock.server.auth import Call
+from penstock.server.execution_schemas import Pace, PacePoint
 from penstock.storage import items as item_rows
 from penstock.storage import timings
 from penstock.storage.steps import log_level
 from penstock.types import Json, JsonObject
 
 SHOWN_ERRORS = 100
+MOST_STRETCHES = 80
 _LONGEST_RETRY_AFTER = 30
 _UNKNOWN_RETRY_AFTER = 2
 _PARTS = ("events", "items", "results", "logs", "cancel", "pause", "resume", "retry")
@@ -124,6 +126,27 @@ def log_line(row: Any) -> JsonObject:
         "usage": _usage(row),
         "detail": raw(row["detail"]),
     }
+
+
+async def pace(call: Call, execution: Execution) -> Pace:
+    """How fast the items of an execution have finished, in at most `MOST_STRETCHES` stretches of equal length."""
+    begin = execution.started_at or execution.created_at
+    end = max(begin + 1, execution.finished_at or now_ms())
+    bucket_ms = next(ms for ms in _stretches() if (end - begin) // ms < MOST_STRETCHES)
+    rows = await call.engine.store.read(timings.pace(execution.no, begin, bucket_ms))
+    points = [
+        PacePoint(iso(begin + row["bucket"] * bucket_ms), row["n"], row["failed"], row["p50_ms"], row["p95_ms"])
+        for row in rows
+    ]
+    return Pace(iso(begin), iso(end), bucket_ms, points)
+
+
+def _stretches() -> Iterator[int]:
+    """Lengths that people count in, in milliseconds: 100, 200, 500, 1 s, 2 s, 5 s and so on."""
+    scale = 100
+    while True:
+        yield from (scale, 2 * scale, 5 * scale)
+        scale *= 10
 
 
 def raw(text: str | None) -> Any:

@@ -196,6 +196,25 @@ class Item(msgspec.Struct, rename="camel"):
     usage: Usage
 
 
+class PacePoint(msgspec.Struct, rename="camel"):
+    """Items that finished within one stretch of time, which begins `at`; how long they took, as percentiles."""
+
+    at: str
+    finished: int
+    failed: int
+    duration_ms_p50: int | None
+    duration_ms_p95: int | None
+
+
+class Pace(msgspec.Struct, rename="camel"):
+    """How fast items finished, in stretches of `bucketMs`; those in which none did are left out."""
+
+    begin: str
+    end: str
+    bucket_ms: int
+    points: list[PacePoint]
+
+
 class ItemCounts(msgspec.Struct):
     """Recorded items by status."""
 
@@ -226,4 +245,4 @@ class LogLine(msgspec.Struct, rename="camel"):
     detail: Any
 
 
-SCHEMAS = (Handle, Progress, Cancelled, Item, ItemCounts, LogLine)
+SCHEMAS = (Handle, Progress, Cancelled, Item, ItemCounts, Pace, LogLine)

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.server.pages import render
+from penstock.server.pages import html, render
 
 BASE = "/ui"
 """Where the built files are."""
@@ -82,7 +82,7 @@ async def page(headers: Headers) -> Response:
     """The page; where the interface has not been built, one that says how to."""
     found = await file("index.html", headers)
     if found is None:
-        return Response(render("not_built.html", {"title": "Web interface", "root": ""}), media_type="text/html")
+        return html(render("not_built.html", {"title": "Web interface", "root": ""}))
     found.headers.update(_PAGE_HEADERS)
     return found
 

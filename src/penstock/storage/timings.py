@@ -1,4 +1,4 @@
-"""When and how long each node worked on the items of a page."""
+"""When and how long: each node on the items of a page, and the items of an execution over its time."""
 
 from __future__ import annotations
 
@@ -28,3 +28,33 @@ def of_items(tenant: Tenant, execution_no: int, chosen: list[str]) -> Transactio
             *chunk,
         )
     return found
+
+
+def pace(execution_no: int, begin: int, bucket_ms: int) -> Transaction[list[Any]]:
+    """Items by the stretch of time in which they finished, counted from `begin`: how many, and how long they took.
+
+    A stretch in which none finished is missing. Percentiles are the nearest ranks.
+    """
+    return (
+        yield (
+            """
+            with finished as (
+              select (finished_at - $2) / $3 as bucket, status, finished_at - started_at as duration_ms
+              from items where execution_no = $1 and finished_at >= $2
+            ),
+            ranked as (
+              select bucket, status, duration_ms,
+                     row_number() over (partition by bucket order by duration_ms) as rank,
+                     count(*) over (partition by bucket) as n
+              from finished
+            )
+            select bucket, max(n) as n, sum(case when status = 'failed' then 1 else 0 end) as failed,
+                   max(case when rank = (n + 1) / 2 then duration_ms end) as p50_ms,
+                   max(case when rank = (n * 95 + 99) / 100 then duration_ms end) as p95_ms
+            from ranked group by bucket order by bucket
+            """,
+            execution_no,
+            begin,
+            bucket_ms,
+        )
+    )

@@ -37,7 +37,7 @@ REVIEWS = (
 )
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 """What a page must show letter by letter."""
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"contains": "<img", "text": HOSTILE},
     {"contains": "late, in the wrong colour", "status": 400, "error": "the prompt was refused by the safety system"},
     {"contains": "Which mood", "text": "unhappy"},

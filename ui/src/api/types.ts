@@ -8,6 +8,7 @@ export type ExecutionStatus = Execution["status"];
 export type Item = Schemas["Item"];
 export type ItemCounts = Schemas["ItemCounts"];
 export type ItemStatus = keyof ItemCounts;
+export type Pace = Schemas["Pace"];
 export type LogLine = Schemas["LogLine"];
 export type ErrorObject = Schemas["ErrorObject"];
 export type Usage = Schemas["Usage"];

@@ -1,4 +1,4 @@
-import { Search } from "lucide-react";
+import { ChevronDown, Search } from "lucide-react";
 import { type ComponentProps, type ReactNode, useId } from "react";
 import { classes } from "@/lib/classes";
 
@@ -26,13 +26,20 @@ interface SelectProps extends Omit<ComponentProps<"select">, "onChange"> {
 /** The browser's own select: keyboard, phone and screen reader know it already. */
 export function Select({ options, onChange, className, ...rest }: SelectProps) {
   return (
-    <select className={classes(BOX, "pr-1", className)} onChange={(event) => onChange(event.target.value)} {...rest}>
-      {options.map((option) => (
-        <option key={option.value} value={option.value} className="bg-raised text-text">
-          {option.label}
-        </option>
-      ))}
-    </select>
+    <span className={classes("relative inline-block", className)}>
+      <select
+        className={classes(BOX, "w-full appearance-none truncate pr-8")}
+        onChange={(event) => onChange(event.target.value)}
+        {...rest}
+      >
+        {options.map((option) => (
+          <option key={option.value} value={option.value} className="bg-raised text-text">
+            {option.label}
+          </option>
+        ))}
+      </select>
+      <ChevronDown aria-hidden size={14} className="pointer-events-none absolute top-2.25 right-2.5 text-quiet" />
+    </span>
   );
 }
 

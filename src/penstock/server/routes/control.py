@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -15,7 +16,7 @@ from penstock.server.answers import answer
 from penstock.server.auth import Call, needs
 from penstock.server.describe import content, doc, path_id, ref
 from penstock.server.execution_answers import links, progress
-from penstock.server.execution_schemas import Cancelled, Progress
+from penstock.server.execution_schemas import Cancelled, CancelReceipt, Progress
 from penstock.server.idempotency import KEY, idempotency
 
 router = APIRouter()
@@ -51,7 +52,8 @@ async def cancel_execution(call: Runs, execution_id: ExecutionId) -> Response:
     200 with the receipt, or 202 while calls are still being stopped. Doing so again changes nothing.
     """
     execution = await call.engine.executions.cancel(call.tenant, execution_id)
-    shown = Cancelled(execution.id, execution.status.value, execution.cancel_receipt, links(call, execution.id))
+    receipt = msgspec.convert(execution.cancel_receipt, CancelReceipt | None)
+    shown = Cancelled(execution.id, execution.status.value, receipt, links(call, execution.id))
     return answer(shown, 200 if execution.status.terminal else 202)
 
 

@@ -20,9 +20,9 @@ from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import NDJSON
 from penstock.server.describe import MAX_PAGE, TEXT, Cursor, Limit, content, doc, header, page_of, path_id, ref
-from penstock.server.execution_answers import entity_tag, item_bodies, links, log_line, progress, retry_after
+from penstock.server.execution_answers import entity_tag, item_bodies, links, log_line, pace, progress, retry_after
 from penstock.server.execution_schemas import SCHEMAS as ANSWERS
-from penstock.server.execution_schemas import Item, ItemCounts, LogLine, Progress
+from penstock.server.execution_schemas import Item, ItemCounts, LogLine, Pace, Progress
 from penstock.server.waiting import ServerStopping, wait_for_end
 from penstock.storage.steps import LogLevel
 
@@ -128,6 +128,12 @@ async def count_items(call: Reads, execution_id: ExecutionId) -> Response:
     return answer(ItemCounts(**{status.value: recorded.get(status, 0) for status in ItemStatus}))
 
 
+async def get_pace(call: Reads, execution_id: ExecutionId) -> Response:
+    """Throughput and latency over its time: how many items finished when, and the percentiles of their durations."""
+    execution = await call.engine.executions.get(call.tenant, execution_id)
+    return answer(await pace(call, execution))
+
+
 async def get_results(call: Reads, execution_id: ExecutionId) -> Response:
     """Streamed, as JSON, NDJSON or CSV by `Accept`.
 
@@ -221,6 +227,7 @@ _ROUTES: tuple[tuple[str, str, Handler, dict[str, Any]], ...] = (
         count_items,
         doc("Count items", returns=ref(ItemCounts), problems=(404,)),
     ),
+    ("GET", "/{executionId}/pace", get_pace, doc("Read throughput and latency", returns=ref(Pace), problems=(404,))),
     (
         "GET",
         "/{executionId}/results",

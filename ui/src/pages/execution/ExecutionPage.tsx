@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { ChevronLeft } from "lucide-react";
+import { lazy, Suspense } from "react";
 import { Failure, Skeleton } from "@/components/Notices";
 import { PageHeader } from "@/components/PageHeader";
 import { StatusChip } from "@/components/StatusChip";
@@ -16,6 +17,9 @@ import { useLiveExecution } from "./live";
 import { Messages } from "./Messages";
 import { RequestTab } from "./RequestTab";
 import { executionRoute } from "./route";
+
+// With the plotting library, which nobody else needs.
+const PaceTab = lazy(() => import("./PaceTab").then((module) => ({ default: module.PaceTab })));
 
 /** One run: how far it is, what became of each item, and what can be done with it. */
 export function ExecutionPage() {
@@ -67,11 +71,17 @@ export function ExecutionPage() {
         onChange={(next) => void navigate({ search: next === "items" ? {} : { tab: next }, replace: true })}
         tabs={[
           { id: "items", label: `Items ${execution.totalItems === null ? "" : count(execution.totalItems)}` },
+          { id: "pace", label: "Pace" },
           { id: "logs", label: "Log" },
           { id: "request", label: "Request" },
         ]}
       >
         {tab === "items" && <ItemsTab execution={execution} />}
+        {tab === "pace" && (
+          <Suspense fallback={<Skeleton />}>
+            <PaceTab execution={execution} />
+          </Suspense>
+        )}
         {tab === "logs" && <LogsTab execution={execution} />}
         {tab === "request" && <RequestTab execution={execution} />}
       </Tabs>

@@ -85,7 +85,10 @@ function Left({ execution }: { execution: Execution }) {
   if (execution.status === "paused") return <None>paused</None>;
   if (execution.eta === null) return <None>not known yet</None>;
   return (
-    <span title="Half of all runs like this are over by the first, nine in ten by the second">
+    <span
+      className="text-base whitespace-nowrap"
+      title="Half of all runs like this are over by the first, nine in ten by the second"
+    >
       {band(execution.eta.secondsP50, execution.eta.secondsP90)}
     </span>
   );

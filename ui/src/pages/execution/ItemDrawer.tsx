@@ -60,7 +60,7 @@ function Details({ execution, item }: { execution: Execution; item: Item }) {
         <Fact name="Finished">
           <Time at={item.finishedAt} />
         </Fact>
-        <Fact name="Attempts">{count(item.attempts)}</Fact>
+        <Fact name="Step attempts">{count(item.attempts)}</Fact>
         <Fact name="Tokens">
           <span
             title={`${count(usage.inputTokens)} in, ${count(usage.cachedTokens)} of them cached; ${count(usage.outputTokens)} out`}

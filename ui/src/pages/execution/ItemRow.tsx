@@ -35,7 +35,7 @@ export function ItemRow({ row, top, item, current, opened, chosen, onOpen, onCho
       className={classes(
         ROW_COLUMNS,
         "absolute inset-x-0 top-0 h-9 cursor-pointer border-b border-line text-sm hover:bg-hover",
-        (chosen || opened) && "bg-accent-soft",
+        (chosen || opened) && "bg-chosen",
         current && "in-focus-visible:outline-2 in-focus-visible:-outline-offset-2 in-focus-visible:outline-accent",
       )}
     >

@@ -11,7 +11,7 @@ export function Messages({ execution, error }: { execution: Execution; error: Er
   return (
     <div className="grid gap-2 px-4 md:px-6 [&>*]:mt-3">
       {error && <Message tone="bad">{detailOf(error)}</Message>}
-      {failure && (
+      {failure && !receipt && (
         <Message tone="bad">
           <code className="font-mono text-xs">{failure.code}</code> {failure.message}
         </Message>

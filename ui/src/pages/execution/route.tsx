@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { shellRoute } from "@/app/routes";
 import { given, oneOf, textOf } from "@/lib/search";
 
-export const TABS = ["items", "logs", "request"] as const;
+export const TABS = ["items", "pace", "logs", "request"] as const;
 export const ITEM_FILTERS = ["failed", "succeeded", "pending", "skipped", "cancelled"] as const;
 export const LEVELS = ["info", "warn", "error"] as const;
 

@@ -75,7 +75,7 @@ interface RowProps {
 function Row({ execution, chosen, onChoose }: RowProps) {
   const { executionId, counts, usage } = execution;
   return (
-    <tr className={classes("group hover:bg-hover", chosen && "bg-accent-soft")}>
+    <tr className={classes("group hover:bg-hover", chosen && "bg-chosen")}>
       <Cell className="pl-4 md:pl-6">
         <Checkbox
           aria-label={`Choose ${execution.flowName} ${shortId(executionId)}`}
@@ -90,18 +90,20 @@ function Row({ execution, chosen, onChoose }: RowProps) {
           className="flex min-w-0 items-baseline gap-2 rounded hover:text-accent"
         >
           <span className="truncate font-medium">{execution.flowName}</span>
-          <span className="shrink-0 font-mono text-xs text-quiet" title={executionId}>
+          <span className="shrink-0 font-mono text-xs text-quiet max-sm:hidden" title={executionId}>
             {shortId(executionId)}
           </span>
           {execution.kind !== "flow" && (
             <span className="shrink-0 rounded bg-hover px-1.5 text-xs text-quiet max-sm:hidden">{execution.kind}</span>
           )}
         </Link>
-        <ItemsBar
-          className="mt-1.5 md:hidden"
-          label={`Items of ${execution.flowName} ${shortId(executionId)}`}
-          parts={{ ...counts, total: execution.totalItems }}
-        />
+        <div className="mt-1 grid gap-1 md:hidden">
+          <Done execution={execution} />
+          <ItemsBar
+            label={`Items of ${execution.flowName} ${shortId(executionId)}`}
+            parts={{ ...counts, total: execution.totalItems }}
+          />
+        </div>
       </Cell>
       <Cell>
         <StatusChip status={execution.status} partial={execution.partial} />
@@ -113,11 +115,7 @@ function Row({ execution, chosen, onChoose }: RowProps) {
             label={`Items of ${execution.flowName} ${shortId(executionId)}`}
             parts={{ ...counts, total: execution.totalItems }}
           />
-          <span className="text-xs whitespace-nowrap text-quiet">
-            {count(execution.itemsProcessed)}
-            {execution.totalItems !== null && ` of ${count(execution.totalItems)}`}
-            {counts.failed > 0 && <span className="text-bad"> · {count(counts.failed)} failed</span>}
-          </span>
+          <Done execution={execution} />
         </span>
       </Cell>
       <Cell className="text-xs whitespace-nowrap text-quiet max-md:hidden">{left(execution)}</Cell>
@@ -131,6 +129,17 @@ function Row({ execution, chosen, onChoose }: RowProps) {
         <Time at={execution.createdAt} relative />
       </Cell>
     </tr>
+  );
+}
+
+function Done({ execution }: { execution: Execution }) {
+  const { counts, itemsProcessed, totalItems } = execution;
+  return (
+    <span className="text-xs whitespace-nowrap text-quiet">
+      {count(itemsProcessed)}
+      {totalItems !== null && ` of ${count(totalItems)}`}
+      {counts.failed > 0 && <span className="text-bad"> · {count(counts.failed)} failed</span>}
+    </span>
   );
 }
 
