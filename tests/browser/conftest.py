@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from penstock.testing.model_server import ModelServer
 from penstock.testing.penstock_process import API_KEY, PenstockProcess
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_MS = 15_000
 Open = Callable[..., Page]
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,14 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Showcase]:
         show = Showcase(server, model)
         show.prepare()
         yield show
+
+
+@pytest.fixture
+def slow_model(show: Showcase) -> Iterator[None]:
+    """Every call takes so long that a run is still under way when it is looked at."""
+    show.model.script([{"regex": ".", "text": "slow", "delayMs": 400}])
+    yield
+    show.prepare_answers()
 
 
 @pytest.fixture(scope="session")
