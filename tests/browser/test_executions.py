@@ -76,3 +76,17 @@ def test_an_address_without_a_page_leads_on(open_page: Open) -> None:
     page = open_page("/nowhere")
     page.get_by_role("link", name="Go to the executions").click()
     expect(page.get_by_role("heading", name="Executions", exact=True)).to_be_visible()
+
+
+def test_a_server_that_is_away_is_told_and_what_is_shown_stays(show: Showcase, open_page: Open) -> None:
+    execution_id = show.finished(6)
+    page = open_page("/executions?since=hour", unreachable=True)
+    row = page.get_by_role("row").filter(has_text=execution_id[-8:])
+    expect(row).to_be_visible()
+    show.server.kill()
+    page.get_by_label("Kind").select_option("flow")
+    expect(page.get_by_text("The server cannot be reached. What is shown")).to_be_visible()
+    expect(row).to_be_visible()
+    show.server.start()
+    expect(page.get_by_text("The server cannot be reached. What is shown")).to_have_count(0)
+    expect(row).to_be_visible()

@@ -155,6 +155,7 @@ class Execution(Record, frozen=True, kw_only=True):
     pause_reason: PauseReason | None = None
     budget: BudgetState | None = None
     queue: Queue | None = None
+    cancel_receipt: dict[str, Any] | None = None
     generation: int = 0
     metadata: dict[str, Any] | None = None
     results: Any = None
@@ -165,6 +166,35 @@ class Execution(Record, frozen=True, kw_only=True):
     def done(self) -> bool:
         """Whether the run is over, in whatever way."""
         return self.status in TERMINAL
+
+
+class ItemCounts(Record, frozen=True, kw_only=True):
+    """How many items of a run are recorded, by status."""
+
+    pending: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+
+
+class PacePoint(Record, frozen=True, kw_only=True):
+    """Items that finished in one stretch of time, which begins `at`; percentiles of how long they took."""
+
+    at: datetime
+    finished: int
+    failed: int = 0
+    duration_ms_p50: int | None = None
+    duration_ms_p95: int | None = None
+
+
+class Pace(Record, frozen=True, kw_only=True):
+    """How fast items finished, in stretches of `bucket_ms`; those in which none did are left out."""
+
+    begin: datetime
+    end: datetime
+    bucket_ms: int
+    points: tuple[PacePoint, ...] = ()
 
 
 class Cancellation(Record, frozen=True, kw_only=True):

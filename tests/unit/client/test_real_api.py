@@ -168,3 +168,21 @@ async def test_a_project_chooses_its_models_and_settings(client):
     assert (await client.project.set_benchmarks(["sorting"])).ids == ((await client.benchmarks.get("sorting")).id,)
     judged = await client.project.set_settings(ProjectSettings(default_judge_model="scripted/echo"))
     assert await client.project.settings() == judged
+
+
+async def test_what_became_of_items_and_how_fast(client):
+    await client.flows.create(DOCUMENT)
+    handle = await client.flows.run("label", [{"text": "good"}, {"text": "ugly"}, {"text": "bad"}])
+    await handle.wait(timeout=20)
+    assert (await handle.item("1")).status == "failed"
+    counts = await handle.item_counts()
+    assert (counts.succeeded, counts.failed) == (2, 1)
+    pace = await handle.pace()
+    assert sum(point.finished for point in pace.points) == 3
+    assert all(point.duration_ms_p50 is not None for point in pace.points)
+
+
+async def test_whose_the_key_is(client):
+    whoami = await client.whoami()
+    assert (whoami.organization.name, whoami.project.name) == ("default", "default")
+    assert "executions:run" in whoami.key.scopes

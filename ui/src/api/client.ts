@@ -3,6 +3,7 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { currentKey, endSession } from "@/session/session";
 import { Problem, problemOf } from "./problem";
+import { noteReached } from "./reach";
 import type { paths } from "./schema";
 
 export const BASE = "/v1";
@@ -14,6 +15,7 @@ const authorised: Middleware = {
     return request;
   },
   async onResponse({ request, response }) {
+    noteReached(true);
     if (response.ok || response.status === 304) return;
     const problem = await problemOf(response);
     // Only what the session's own key was refused for ends the session: signing in tries other keys.
@@ -22,7 +24,10 @@ const authorised: Middleware = {
     }
     throw problem;
   },
-  onError() {
+  onError({ error }) {
+    // A read that nobody waits for any more says nothing about the server.
+    if (error instanceof DOMException && error.name === "AbortError") return error;
+    noteReached(false);
     return new Problem(
       0,
       "unreachable",

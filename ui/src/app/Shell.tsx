@@ -1,6 +1,7 @@
 import { Link, Outlet } from "@tanstack/react-router";
 import { BookOpenText, Menu as MenuIcon, Search } from "lucide-react";
 import { useEffect, useState } from "react";
+import { useReached } from "@/api/reach";
 import { IconButton } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
 import { Kbd } from "@/components/Values";
@@ -59,11 +60,26 @@ export function Shell() {
           </button>
           <AccountMenu />
         </header>
+        <Unreached />
         <main id="main" tabIndex={-1} className="flex min-h-0 grow flex-col outline-none">
           <Outlet />
         </main>
       </div>
       {palette && <CommandPalette onClose={() => setPalette(false)} />}
+    </div>
+  );
+}
+
+/** What is shown may be old: said once, above every page. */
+function Unreached() {
+  const reached = useReached();
+  return (
+    <div role="status">
+      {!reached && (
+        <p className="bg-warn-soft px-4 py-1.5 text-sm text-warn md:px-6">
+          The server cannot be reached. What is shown is as it was last heard; this page goes on trying.
+        </p>
+      )}
     </div>
   );
 }

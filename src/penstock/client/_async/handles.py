@@ -13,7 +13,7 @@ from penstock.client._async.runtime import sleep
 from penstock.client._async.transport import AsyncTransport
 from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
 from penstock.client.events import Cursor, Event
-from penstock.client.objects import Cancellation, Execution, Item, ItemStatus, LogEntry, Status
+from penstock.client.objects import Cancellation, Execution, Item, ItemCounts, ItemStatus, LogEntry, Pace, Status
 from penstock.client.options import Budget
 
 ProgressListener = Callable[[Execution], None]
@@ -141,6 +141,14 @@ class AsyncExecutionHandle:
     async def item(self, path: str) -> Item:
         """One item by its path, such as `3` or `3.7`. Raises NotFoundError while none is recorded there."""
         return await self._transport.fetch(calls.get(f"{self._path}/items/{calls.segment(path)}"), Item)
+
+    async def item_counts(self) -> ItemCounts:
+        """How many items are recorded of each status."""
+        return await self._transport.fetch(calls.get(f"{self._path}/item-counts"), ItemCounts)
+
+    async def pace(self) -> Pace:
+        """Throughput and latency: how many items finished when, and how long they took."""
+        return await self._transport.fetch(calls.get(f"{self._path}/pace"), Pace)
 
     def logs(
         self, *, level: str | None = None, node: str | None = None, item: str | None = None, after: int | None = None

@@ -14,7 +14,7 @@ from penstock.client._sync.runtime import sleep
 from penstock.client._sync.transport import Transport
 from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
 from penstock.client.events import Cursor, Event
-from penstock.client.objects import Cancellation, Execution, Item, ItemStatus, LogEntry, Status
+from penstock.client.objects import Cancellation, Execution, Item, ItemCounts, ItemStatus, LogEntry, Pace, Status
 from penstock.client.options import Budget
 
 ProgressListener = Callable[[Execution], None]
@@ -142,6 +142,14 @@ class ExecutionHandle:
     def item(self, path: str) -> Item:
         """One item by its path, such as `3` or `3.7`. Raises NotFoundError while none is recorded there."""
         return self._transport.fetch(calls.get(f"{self._path}/items/{calls.segment(path)}"), Item)
+
+    def item_counts(self) -> ItemCounts:
+        """How many items are recorded of each status."""
+        return self._transport.fetch(calls.get(f"{self._path}/item-counts"), ItemCounts)
+
+    def pace(self) -> Pace:
+        """Throughput and latency: how many items finished when, and how long they took."""
+        return self._transport.fetch(calls.get(f"{self._path}/pace"), Pace)
 
     def logs(
         self, *, level: str | None = None, node: str | None = None, item: str | None = None, after: int | None = None
