@@ -15,6 +15,7 @@ from penstock.executions.item import ItemRun
 from penstock.executions.model import (
     Execution,
     ExecutionFilter,
+    ItemFilter,
     ItemStatus,
     MaxFailed,
     Options,
@@ -396,7 +397,7 @@ async def test_a_retry_that_splits_into_other_elements_runs_those(core: Core) ->
     execution = await core.finished(execution)
 
     assert ran == [20], "the element that stayed the same is not run again"
-    rows, _ = await core.service.items(TENANT, execution.id, None, None, 10)
+    rows, _ = await core.service.items(TENANT, execution.id, ItemFilter(), None, 10)
     assert [(row["path"][9:], row["input"]) for row in rows] == [("", "0"), (".000000000", "1"), (".000000001", "20")]
     assert rows[0]["output"] == "[1,20]"
     assert await core.counts(execution) == {"succeeded": 3}
@@ -448,7 +449,7 @@ async def test_an_element_can_be_chosen_whose_item_was_never_recorded(core: Core
     broken = False
     await core.service.retry(TENANT, execution.id, RetryRequest())
     execution = await core.finished(execution)
-    rows, _ = await core.service.items(TENANT, execution.id, ItemStatus.SUCCEEDED, None, 10)
+    rows, _ = await core.service.items(TENANT, execution.id, ItemFilter((ItemStatus.SUCCEEDED,)), None, 10)
     assert [(row["path"], row["input"], row["output"]) for row in rows[:3]] == [
         ("000000000", "0", '["bad","hang"]'),
         ("000000000.000000000", '"bad"', '"bad"'),

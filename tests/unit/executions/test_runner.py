@@ -9,7 +9,7 @@ import pytest
 
 from penstock.errors import Conflict, Unprocessable
 from penstock.executions.item import ItemRun
-from penstock.executions.model import ItemStatus, MaxFailed, RetryRequest, Status
+from penstock.executions.model import ItemFilter, ItemStatus, MaxFailed, RetryRequest, Status
 from penstock.models.usage import Usage
 from penstock.storage.store import Transaction
 from penstock.testing.core import TENANT, Core, open_core, refuse
@@ -42,7 +42,7 @@ async def test_a_failed_item_leaves_the_others_alone(core: Core) -> None:
 
     assert execution.status == Status.COMPLETED
     assert await core.counts(execution) == {"succeeded": 5, "failed": 1}
-    rows, _ = await core.service.items(TENANT, execution.id, ItemStatus.FAILED, None, 10)
+    rows, _ = await core.service.items(TENANT, execution.id, ItemFilter((ItemStatus.FAILED,)), None, 10)
     assert [row["path"] for row in rows] == ["000000003"]
     assert '"three is bad"' in rows[0]["error"]
     assert '"node":"check"' in rows[0]["error"]
@@ -212,7 +212,7 @@ async def test_elements_are_items_of_their_own_and_nest(core: Core) -> None:
 
     assert execution.status == Status.COMPLETED
     assert await core.counts(execution) == {"succeeded": 2 + 4 + 12}
-    rows, _ = await core.service.items(TENANT, execution.id, None, None, 100)
+    rows, _ = await core.service.items(TENANT, execution.id, ItemFilter(), None, 100)
     assert rows[0]["output"] == "[[10,20,30],[10,20,30]]"
     assert ("1.second:0.2", "leaf") in core.calls
 

@@ -11,7 +11,7 @@ import pytest
 
 from penstock.clock import now_ms
 from penstock.errors import Conflict, Invalid, NotFound
-from penstock.executions.model import Execution, ExecutionFilter, Status
+from penstock.executions.model import Execution, ExecutionFilter, ItemFilter, Status
 from penstock.retention import keeper as keeping
 from penstock.retention.keeper import Keeper
 from penstock.retention.policy import DAY_MS, RetentionPolicy, RetentionSettings
@@ -120,7 +120,7 @@ async def test_one_that_is_half_deleted_is_seen_by_nobody(core: Core) -> None:
     with pytest.raises(NotFound):
         await core.service.get(TENANT, execution.id)
     with pytest.raises(NotFound):
-        await core.service.items(TENANT, execution.id, None, None, 10)
+        await core.service.items(TENANT, execution.id, ItemFilter(), None, 10)
     with pytest.raises(NotFound):
         await core.service.delete(TENANT, execution.id)
     assert await listed(core) == []

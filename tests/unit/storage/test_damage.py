@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from penstock.cli.main import cli
 from penstock.errors import Unavailable
+from penstock.executions.model import ItemFilter
 from penstock.storage.backup import back_up, restore
 from penstock.storage.checks import examine
 from penstock.testing.core import TENANT, open_core
@@ -44,12 +45,12 @@ async def test_reads_of_a_damaged_store_fail_with_what_to_do(tmp_path: Path) -> 
     overwrite_pages_with(path, b"000001600")
     async with open_core(path) as core:
         with pytest.raises(Unavailable) as caught:
-            await core.service.items(TENANT, execution.id, None, "1500", 500)
+            await core.service.items(TENANT, execution.id, ItemFilter(), "1500", 500)
         assert caught.value.code == "store_damaged"
         assert "penstock restore" in caught.value.detail
     restore(tmp_path / "good.db", path, replace=True)
     async with open_core(path) as core:
-        rows, _ = await core.service.items(TENANT, execution.id, None, "1500", 500)
+        rows, _ = await core.service.items(TENANT, execution.id, ItemFilter(), "1500", 500)
         assert len(rows) == 499
 
 
