@@ -239,3 +239,21 @@ def test_how_fast_items_finished(api: Api, partial: str) -> None:
     for point in pace["points"]:
         assert 0 <= point["durationMsP50"] <= point["durationMsP95"]
         assert pace["begin"] <= point["at"] <= pace["end"]
+
+
+def test_where_executions_stand_that_wait_to_start(api: Api, site: Site, waiting: str, gate: str) -> None:
+    api.put("/limits", json={"maxRunningExecutions": 1}).raise_for_status()
+    try:
+        flow = api.flow(GREET)
+        queued = [
+            api.post(f"/flows/{flow}/executions", json={"inputs": [{"name": "Ada"}]}).json()["executionId"]
+            for _ in range(2)
+        ]
+        shown = {body["executionId"]: body["queue"] for body in api.get("/executions?queue=true").json()["data"]}
+        assert [shown[execution_id]["position"] for execution_id in queued] == [0, 1]
+        assert shown[waiting] is None
+        assert api.get("/executions").json()["data"][0]["queue"] is None
+    finally:
+        api.put("/limits", json={}).raise_for_status()
+        site.open_gate(gate)
+    assert [api.ended(execution_id)["status"] for execution_id in queued] == ["completed", "completed"]

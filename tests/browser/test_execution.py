@@ -41,6 +41,7 @@ def test_a_kill_of_the_server_in_the_middle_is_survived_without_a_gap(show: Show
     show.server.start()
     expect(page.get_by_text("completed · partial")).to_be_visible(timeout=40_000)
     expect(bar).to_have_attribute("aria-valuetext", "200 of 200")
+    expect(page.get_by_role("grid", name="Items")).to_have_attribute("aria-rowcount", "201")
 
 
 def test_a_run_is_paused_resumed_otherwise_and_cancelled_with_a_receipt(show: Showcase, open_page: Open) -> None:

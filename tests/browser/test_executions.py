@@ -74,6 +74,7 @@ def test_everything_is_reached_with_the_keyboard_alone(show: Showcase, open_page
 
 def test_an_address_without_a_page_leads_on(open_page: Open) -> None:
     page = open_page("/nowhere")
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
     page.get_by_role("link", name="Go to the executions").click()
     expect(page.get_by_role("heading", name="Executions", exact=True)).to_be_visible()
 

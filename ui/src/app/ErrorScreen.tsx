@@ -4,8 +4,8 @@ import { Failure } from "@/components/Notices";
 /** Instead of a page that broke: the rest of the interface goes on working. */
 export function ErrorScreen({ error, reset }: ErrorComponentProps) {
   return (
-    <main className="p-4">
+    <div className="p-4">
       <Failure error={error} onRetry={reset} />
-    </main>
+    </div>
   );
 }

@@ -6,7 +6,7 @@ import { PageHeader } from "@/components/PageHeader";
 /** An address that no page has. */
 export function NotFound() {
   return (
-    <main>
+    <div>
       <PageHeader title="Not found" />
       <Empty title="There is no page at this address">
         <p>It may have been typed wrong, or what it showed is somewhere else now.</p>
@@ -16,6 +16,6 @@ export function NotFound() {
           </Link>
         </p>
       </Empty>
-    </main>
+    </div>
   );
 }

@@ -6,11 +6,11 @@ import { executionRoute } from "@/pages/execution/route";
 import { executionsRoute } from "@/pages/executions/route";
 import { ErrorScreen } from "./ErrorScreen";
 import { NotFound } from "./NotFound";
-import { homeRoute, rootRoute, shellRoute, signInRoute } from "./routes";
+import { homeRoute, rootRoute, shellRoute, signInRoute, strayRoute } from "./routes";
 
 const routeTree = rootRoute.addChildren([
   signInRoute,
-  shellRoute.addChildren([homeRoute, executionsRoute, executionRoute]),
+  shellRoute.addChildren([homeRoute, executionsRoute, executionRoute, strayRoute]),
 ]);
 
 export const router = createRouter({

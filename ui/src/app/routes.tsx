@@ -33,6 +33,9 @@ export const shellRoute = createRoute({
   component: Shell,
 });
 
+/** What no page has, with the menu around it. */
+export const strayRoute = createRoute({ getParentRoute: () => shellRoute, path: "$", component: NotFound });
+
 export const homeRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: "/",

@@ -5,7 +5,7 @@ type Look = "primary" | "plain" | "quiet" | "danger";
 
 const LOOKS: Record<Look, string> = {
   primary: "bg-accent-strong text-on-accent hover:bg-accent-hover border-transparent",
-  plain: "bg-raised hover:bg-hover border-line-strong",
+  plain: "bg-raised text-text hover:bg-hover border-line-strong",
   quiet: "border-transparent text-quiet hover:bg-hover hover:text-text",
   danger: "bg-raised text-bad border-line-strong hover:bg-bad-soft hover:border-bad",
 };

@@ -38,13 +38,7 @@ export function snippet(language: (typeof LANGUAGES)[number]["id"], server: stri
         `  -d ${quoted(json)}`,
       ].join("\n");
     case "python":
-      return [
-        "from penstock import Penstock",
-        "",
-        `with Penstock(${JSON.stringify(server)}) as penstock:`,
-        `    handle = penstock.flows.run(${pythonOf(request.flow)}, ${pythonOf(request.body["inputs"], 1)})`,
-        "    print(handle.wait().results)",
-      ].join("\n");
+      return pythonSnippet(server, request);
     case "javascript":
       return [
         `const answer = await fetch(${JSON.stringify(url)}, {`,
@@ -59,6 +53,19 @@ export function snippet(language: (typeof LANGUAGES)[number]["id"], server: stri
         "console.log(await answer.json());",
       ].join("\n");
   }
+}
+
+function pythonSnippet(server: string, { flow, body }: FlowRequest): string {
+  const { inputs, ...options } = body;
+  const set = Object.entries(options).map(([name, value]) => `${name}=${pythonOf(value, 1)}`);
+  const more = set.length > 0 ? `, options=RunOptions(${set.join(", ")})` : "";
+  return [
+    `from penstock import Penstock${set.length > 0 ? ", RunOptions" : ""}`,
+    "",
+    `with Penstock(${JSON.stringify(server)}) as penstock:`,
+    `    handle = penstock.flows.run(${pythonOf(flow)}, ${pythonOf(inputs, 1)}${more})`,
+    "    print(handle.wait().results)",
+  ].join("\n");
 }
 
 /** For a shell: between single quotes only a single quote means something. */

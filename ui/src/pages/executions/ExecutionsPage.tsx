@@ -59,6 +59,7 @@ function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void
   if (filtered) {
     return (
       <Empty title="No execution fits these filters">
+        <p>There may be some for another status or time.</p>
         <Button className="justify-self-center" onClick={onClear}>
           Clear the filters
         </Button>
