@@ -50,7 +50,16 @@ export function SignIn() {
             </p>
           </div>
         </div>
-        <Field label="Key" fault={fault} hint="It begins with psk_, unless it was chosen by hand.">
+        <Field
+          label="Key"
+          fault={fault}
+          hint={
+            <>
+              It begins with psk_. <code className="font-mono">penstock keys create NAME --scope admin</code> makes
+              another one, where the server runs.
+            </>
+          }
+        >
           {(bound) => (
             <Input
               {...bound}

@@ -72,7 +72,7 @@ function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void
         An execution is one run of a flow, an evaluation or another job. Start one from a terminal and watch it here:
       </p>
       <pre className="scrolls rounded-lg border border-line bg-sunken p-3 text-left font-mono text-xs">
-        {"penstock flows run my-flow --input text=hello"}
+        {"penstock run my-flow --input text=hello"}
       </pre>
       <p>
         or by the{" "}
