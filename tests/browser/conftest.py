@@ -39,7 +39,8 @@ def slow_model(show: Showcase) -> Iterator[None]:
     show.prepare_answers()
 
 
-@pytest.fixture(scope="session")
+# For a module and no longer: the driver keeps an event loop in this thread, and other tests want their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
