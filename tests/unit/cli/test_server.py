@@ -24,7 +24,7 @@ def test_up_prints_its_address_and_key_and_ends_on_sigterm(penstock, tmp_path, c
     words = [*START, "up", "--port", "0", "--data", str(tmp_path / "data")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = "".join(process.stdout.readline() for _ in range(3))
+        told = "".join(process.stdout.readline() for _ in range(4))
         url, key = re.search(r"http://\S+", told), re.search(r"psk_\S+", told)
         assert url is not None, told
         assert key is not None, told
