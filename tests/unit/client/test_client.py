@@ -189,6 +189,17 @@ async def test_lists_follow_the_cursor_and_stop_at_the_limit(api, client):
     assert [page.query.get("cursor") for page in pages] == [None, "2", "4", None, "2"]
 
 
+async def test_a_page_says_where_the_next_one_begins(api, client):
+    for _ in range(3):
+        await now(client.flows.execute_async("echo", {}))
+    first = await now(client.executions.list(status="completed").page())
+    rest = await now(client.executions.list(status="completed").page(first.next_cursor, limit=7))
+    assert len({run.execution_id for run in (*first.data, *rest.data)}) == 3
+    assert rest.next_cursor is None
+    asked = api.of("GET", "/executions")[-1].query
+    assert (asked["cursor"], asked["limit"], asked["status"]) == ("2", "7", "completed")
+
+
 async def test_refusals_carry_what_the_server_said(api, client):
     with pytest.raises(NotFoundError) as caught:
         await now(client.flows.get("nothing/like that"))

@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.client import calls
 from penstock.client._async.handles import AsyncExecutionHandle
-from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.transport import AsyncPages, AsyncTransport
 from penstock.client.calls import Call
 from penstock.client.objects import Execution
 from penstock.client.trace_objects import (
@@ -75,7 +75,7 @@ class AsyncTraces:
         call = _upload("/traces/batches", path, source, key)
         return AsyncTraceBatchHandle(self._transport, await self._transport.fetch(call, Execution))
 
-    def list(self, wanted: TraceFilter | None = None, *, limit: int | None = None) -> AsyncIterator[Trace]:
+    def list(self, wanted: TraceFilter | None = None, *, limit: int | None = None) -> AsyncPages[Trace]:
         """Traces that are wanted, newest first: all, or the first `limit`."""
         query: dict[str, Any] = {**(wanted or {})}
         return self._transport.pages("/traces", Trace, most=limit, **query)
@@ -84,7 +84,7 @@ class AsyncTraces:
         """One trace with what it consumed by kind and model, and the object that was uploaded. Raises NotFoundError."""
         return await self._transport.fetch(calls.get(_path(trace)), Trace)
 
-    def tree(self, trace: str, *, limit: int | None = None) -> AsyncIterator[TraceLine]:
+    def tree(self, trace: str, *, limit: int | None = None) -> AsyncPages[TraceLine]:
         """Its spans, each behind its parent, with depth and place on the time line."""
         return self._transport.pages(f"{_path(trace)}/tree", TraceLine, most=limit)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from penstock.client import calls
 from penstock.client._sync.handles import ExecutionHandle
-from penstock.client._sync.transport import Transport
+from penstock.client._sync.transport import Pages, Transport
 from penstock.client.calls import Call
 from penstock.client.objects import Execution
 from penstock.client.trace_objects import (
@@ -76,7 +76,7 @@ class Traces:
         call = _upload("/traces/batches", path, source, key)
         return TraceBatchHandle(self._transport, self._transport.fetch(call, Execution))
 
-    def list(self, wanted: TraceFilter | None = None, *, limit: int | None = None) -> Iterator[Trace]:
+    def list(self, wanted: TraceFilter | None = None, *, limit: int | None = None) -> Pages[Trace]:
         """Traces that are wanted, newest first: all, or the first `limit`."""
         query: dict[str, Any] = {**(wanted or {})}
         return self._transport.pages("/traces", Trace, most=limit, **query)
@@ -85,7 +85,7 @@ class Traces:
         """One trace with what it consumed by kind and model, and the object that was uploaded. Raises NotFoundError."""
         return self._transport.fetch(calls.get(_path(trace)), Trace)
 
-    def tree(self, trace: str, *, limit: int | None = None) -> Iterator[TraceLine]:
+    def tree(self, trace: str, *, limit: int | None = None) -> Pages[TraceLine]:
         """Its spans, each behind its parent, with depth and place on the time line."""
         return self._transport.pages(f"{_path(trace)}/tree", TraceLine, most=limit)
 
