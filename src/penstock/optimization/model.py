@@ -38,7 +38,26 @@ class JudgeSubject:
     version: int | None = None
 
 
-Subject = JudgeSubject
+@dataclass(frozen=True, slots=True)
+class PromptSubject:
+    """A saved prompt (id or name) in a version, the latest for None, against rows with a truth: those of a benchmark,
+    or of a data set with `truth` naming the column that holds it. `scorer` says what an answer is worth.
+
+    `part` is the text that is optimized (`system`, `prompt`, `messages[0].content`); None: the system text where there
+    is one, else the first message. `model` None: the prompt's own, else the default model.
+    """
+
+    prompt: str
+    version: int | None = None
+    benchmark: str | None = None
+    dataset: str | None = None
+    truth: str | None = None
+    scorer: Json = "exact"
+    part: str | None = None
+    model: str | None = None
+
+
+Subject = JudgeSubject | PromptSubject
 """What is optimized. Each kind of subject has a `targets.TargetKind` of its own."""
 
 
