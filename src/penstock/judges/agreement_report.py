@@ -76,7 +76,7 @@ class JudgeAgreement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class Vote:
     """One author's label of a trace as a version reads it."""
 
     answer: str | None
@@ -86,7 +86,7 @@ class _Said:
 
 @dataclass(slots=True)
 class _Labels:
-    by_trace: dict[str, dict[str, _Said]] = field(default_factory=lambda: defaultdict(dict))
+    by_trace: dict[str, dict[str, Vote]] = field(default_factory=lambda: defaultdict(dict))
     count: int = 0
     complete: bool = True
 
@@ -109,7 +109,7 @@ async def agreement_of(
             )
             for author in authors
         ]
-        together = {trace: _together(list(said.values()), menu) for trace, said in read.by_trace.items()}
+        together = {trace: together(list(said.values()), menu) for trace, said in read.by_trace.items()}
         return JudgeAgreement(
             judge,
             version,
@@ -133,14 +133,14 @@ async def _read(version: JudgeVersion, labels: AsyncIterator[list[Annotation]]) 
             if read.count == MOST_LABELS:
                 read.complete = False
                 return read
-            said = _Said(on_menu(label.answer, menu), passes(label.answer, version), label.weight)
+            said = Vote(on_menu(label.answer, menu), passes(label.answer, version), label.weight)
             read.by_trace[label.subject.trace_id][label.author] = said
             read.count += 1
     return read
 
 
 def _rater(
-    author: str | None, said: Mapping[str, _Said], verdicts: Mapping[str, JudgeVerdict], menu: AnyMenu
+    author: str | None, said: Mapping[str, Vote], verdicts: Mapping[str, JudgeVerdict], menu: AnyMenu
 ) -> RaterAgreement:
     missing = {"notJudged": 0, "notOnMenu": 0, "undecided": 0}
     passed: list[tuple[str, str]] = []
@@ -165,7 +165,7 @@ def _rater(
     )
 
 
-def _people(traces: Iterable[Mapping[str, _Said]], authors: int, menu: AnyMenu) -> PeopleAgreement:
+def _people(traces: Iterable[Mapping[str, Vote]], authors: int, menu: AnyMenu) -> PeopleAgreement:
     labels = [list(said.values()) for said in traces]
     passed = [[float(one.passed) for one in said if one.passed is not None] for said in labels]
     places = {answer: float(place) for place, answer in enumerate(classes(menu))}
@@ -179,13 +179,13 @@ def _people(traces: Iterable[Mapping[str, _Said]], authors: int, menu: AnyMenu) 
     )
 
 
-def _together(said: Sequence[_Said], menu: AnyMenu) -> _Said:
+def together(said: Sequence[Vote], menu: AnyMenu) -> Vote:
     """What people say together: the side, or answer, with most weight; on a scale the weighted median. None for a
     tie."""
     passed = _heaviest([(str(one.passed), one.weight) for one in said if one.passed is not None])
     answers = [(one.answer, one.weight) for one in said if one.answer is not None]
     answer = _median(answers) if isinstance(menu, Scale) else _heaviest(answers)
-    return _Said(answer, None if passed is None else passed == "True", sum(one.weight for one in said))
+    return Vote(answer, None if passed is None else passed == "True", sum(one.weight for one in said))
 
 
 def _heaviest(votes: Sequence[tuple[str, float]]) -> str | None:
