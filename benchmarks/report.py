@@ -20,6 +20,7 @@ NAMES = (
     "agreement_coverage",
     "fairness",
     "list_scale",
+    "trace_scale",
     "large_execution",
     "cancel",
     "cold_start",
