@@ -109,14 +109,14 @@ async def agreement_of(
             )
             for author in authors
         ]
-        together = {trace: together(list(said.values()), menu) for trace, said in read.by_trace.items()}
+        everybody = {trace: together(list(said.values()), menu) for trace, said in read.by_trace.items()}
         return JudgeAgreement(
             judge,
             version,
             judged,
             len(read.by_trace),
             read.complete,
-            _rater(None, together, verdicts, menu),
+            _rater(None, everybody, verdicts, menu),
             tuple(one_by_one),
             _people(read.by_trace.values(), len(authors), menu),
         )
