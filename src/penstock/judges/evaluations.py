@@ -156,10 +156,18 @@ class TraceEvaluations:
         return await self._store.read(rows.page(tenant, wanted, before, limit))
 
     async def numbered(
-        self, tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int
+        self, tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int, *, descending: bool = True
     ) -> tuple[list[TraceEvaluation], int]:
         """Some by their places in the list, and how many there are: for callers with numbers of pages."""
-        return await self._store.read(rows.numbered(tenant, wanted, offset, limit))
+        return await self._store.read(rows.numbered(tenant, wanted, offset, limit, descending=descending))
+
+    async def latest(self, tenant: Tenant, trace_ids: Sequence[str], most: int) -> dict[str, tuple[int, list[Any]]]:
+        """For each of these traces how many verdicts there are, and its newest ones, as rows (see the storage)."""
+        return await self._store.read(rows.latest(tenant, trace_ids, most))
+
+    async def delete_of(self, tenant: Tenant, trace_id: str) -> None:
+        """Forget what judges said of a trace, and are still to say."""
+        await self._store.write(rows.delete_of(tenant, trace_id))
 
     async def summary(self, tenant: Tenant, wanted: TraceEvaluationFilter) -> list[dict[str, Any]]:
         """What those that are wanted amount to, by judge and version (see `summary.summaries`); also while some are

@@ -144,13 +144,14 @@ def page(
 
 
 def numbered(
-    tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int
+    tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int, *, descending: bool = True
 ) -> Transaction[tuple[list[TraceEvaluation], int]]:
-    """Some by their places in the list, newest first, and how many there are. Costs more the more there are."""
+    """Some by their places in the list, and how many there are. Costs more the more there are."""
     where, args = _where(tenant, wanted)
     counted = yield f"select count(*) as n {_FROM} {where}", *args
+    order = "desc" if descending else "asc"
     rows = yield (
-        f"select {_COLUMNS} {_FROM} {where} order by e.id desc limit ${len(args) + 1} offset ${len(args) + 2}",
+        f"select {_COLUMNS} {_FROM} {where} order by e.id {order} limit ${len(args) + 1} offset ${len(args) + 2}",
         *args,
         limit,
         offset,
@@ -213,6 +214,11 @@ def latest(tenant: Tenant, trace_ids: Sequence[str], most: int) -> Transaction[d
             )
         found[trace_id] = int(counted[0]["n"]), rows
     return found
+
+
+def delete_of(tenant: Tenant, trace_id: str) -> Transaction[None]:
+    """Remove what judges said of a trace."""
+    yield "delete from trace_evaluations where project_id = $1 and trace_id = $2", tenant.project_id, trace_id
 
 
 def traces(tenant: Tenant, some_ids: Sequence[str]) -> Transaction[dict[str, tuple[str, str]]]:

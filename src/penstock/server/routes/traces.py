@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from penstock.errors import FieldError, Invalid, TooLarge
+from penstock.errors import Invalid, TooLarge
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import JSON, NDJSON, expect_type, read_bytes, stream_bytes
@@ -40,7 +40,7 @@ from penstock.traces.batches import BatchRequest
 from penstock.traces.exporting import EXPORT_MEDIA_TYPES, export
 from penstock.traces.formats.files import Fault, Record, layout_of, records
 from penstock.traces.reading import Line
-from penstock.traces.uploads import MAX_SOURCE_CHARS, UPLOAD, Uploads, says_lines
+from penstock.traces.uploads import MAX_SOURCE_CHARS, UPLOAD, Uploads, nothing_found, says_lines
 
 router = APIRouter(tags=["traces"])
 Reads = Annotated[Call, needs("traces:read")]
@@ -130,7 +130,7 @@ async def upload_traces(call: Writes, filename: Filename = None, source: Source 
         found = await asyncio.to_thread(_records, text, lines)
         taken = await Uploads(call.engine.ingestion, call.tenant, source, filename).take(found)
     if not taken.ids:
-        raise _nothing_found(taken.errors)
+        raise nothing_found(taken.errors)
     return answer(taken, 201)
 
 
@@ -277,11 +277,3 @@ def _digest(path: Path, *more: Any) -> str:
     with path.open("rb") as file:
         content_digest = hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256(msgspec.json.encode([content_digest, *more])).hexdigest()
-
-
-def _nothing_found(errors: list[dict[str, Any]]) -> Invalid:
-    if not errors:
-        return Invalid("file_empty", "There is no trace in it: the body is empty.")
-    faults = tuple(FieldError(f"line {fault['line']}", fault["message"], fault["line"]) for fault in errors[:100])
-    detail = f"There is no trace in it. Line {errors[0]['line']}: {errors[0]['message']}."
-    return Invalid("no_trace", detail, errors=faults)
