@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from penstock.accounts.compute_units.service import ComputeUnits
 from penstock.accounts.integrations import Integrations
 from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.project_sets import ProjectSets
@@ -48,6 +49,9 @@ from penstock.judges.annotations import Annotations
 from penstock.judges.evaluations import TraceEvaluations
 from penstock.judges.evaluations import World as JudgedWorld
 from penstock.judges.model import KIND as TRACE_EVALUATION
+from penstock.judges.pairwise.choosing import Pairs
+from penstock.judges.pairwise.requests import KIND as PAIRWISE_EVALUATION
+from penstock.judges.pairwise.service import PairwiseEvaluations
 from penstock.judges.service import Judges
 from penstock.judges.watching import NewTraces
 from penstock.models.cache import ModelCache
@@ -78,6 +82,7 @@ from penstock.traces.batches import KIND as INGESTION
 from penstock.traces.batches import TraceBatches
 from penstock.traces.ingestion import Ingestion
 from penstock.traces.reading import TraceReader
+from penstock.webhooks.announcing import tell
 from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
 from penstock.webhooks.service import Webhooks
 
@@ -107,8 +112,10 @@ class Engine:
     evaluations: EvaluationService
     judges: Judges
     trace_evaluations: TraceEvaluations
+    pairwise_evaluations: PairwiseEvaluations
     drafts: Drafts
     limits: ProjectLimits
+    compute_units: ComputeUnits
     webhooks: Webhooks
     lock: FolderLock | None
     scheduler: Scheduler = field(init=False)
@@ -236,8 +243,9 @@ class Engine:
         vault = SecretVault(store, load_master_key(settings.data_dir))
         catalog = Catalog(store, encrypt=vault.encrypt, decrypt=vault.decrypt, environment=os.environ)
         http = GuardedClient(_egress_policy(settings))
+        compute_units = ComputeUnits(store, tell)
         services = Services(
-            models=Gateway(http, catalog, Prices()),
+            models=Gateway(http, catalog, Prices(), compute_units.rates.of),
             http=http,
             datasets=Datasets(store),
             secrets=vault,
@@ -257,6 +265,7 @@ class Engine:
             limits_of=project_limits.of,
             gate=Gate(limits.max_items_in_flight),
             flights=Flights(settings.data_dir / FLIGHTS if worker else None, max_crashes=limits.max_item_crashes),
+            charging=compute_units.ledger,
         )
         executions = ExecutionService(store, dispatcher, max_queued=limits.max_queued_executions)
         library = FlowLibrary(store)
@@ -273,6 +282,9 @@ class Engine:
             JudgedWorld(store, executions, judges, TraceReader(store), services.models, limits)
         )
         jobs[TRACE_EVALUATION] = trace_evaluations.open_job
+        pairs = Pairs(store, TraceReader(store))
+        pairwise_evaluations = PairwiseEvaluations(executions, judges, pairs, services.models, limits)
+        jobs[PAIRWISE_EVALUATION] = pairwise_evaluations.open_job
         drafts = Drafts(store, executions, services, benchmarks, limits)
         jobs[DRAFT] = drafts.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
@@ -290,8 +302,10 @@ class Engine:
             evaluations=evaluations,
             judges=judges,
             trace_evaluations=trace_evaluations,
+            pairwise_evaluations=pairwise_evaluations,
             drafts=drafts,
             limits=project_limits,
+            compute_units=compute_units,
             webhooks=webhooks,
             lock=lock,
         )

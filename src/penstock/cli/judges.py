@@ -13,6 +13,7 @@ from penstock.cli.connect import Place
 from penstock.cli.follow import end_of, exit_code, show_handle
 from penstock.cli.inputs import InputFileType
 from penstock.cli.output import note, plain, plain_lines, show_json, show_records, show_table
+from penstock.cli.pairwise import pairwise
 from penstock.cli.session import GATE_NOT_MET, STILL_RUNNING, Session, session_command
 from penstock.client.judge_objects import Judge, JudgeSummary, Outcome, Rate
 
@@ -27,6 +28,7 @@ def judges() -> None:
 
 
 judges.add_command(agreement)
+judges.add_command(pairwise)
 
 
 @judges.command("list")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from penstock.client.objects import Record
+from penstock.client.objects import Record, Status
 
 Outcome = Literal["pass", "fail", "unscorable", "error"]
 
@@ -129,3 +129,52 @@ class TraceEvaluationEstimate(Record, frozen=True, kw_only=True):
     model_calls: int
     worst_case: Mapping[str, Any] = msgspec.field(default_factory=dict)
     judges: tuple[Mapping[str, Any], ...] = ()
+
+
+class PairwiseEvaluation(Record, frozen=True, kw_only=True):
+    """What a judge's preferences amount to. `win_rate` is how often A is better, a tie counting half; `first_rate` how
+    often the one shown first is, ties left out: about a half for a judge that does not mind places."""
+
+    execution_id: str
+    status: Status
+    judge: Mapping[str, Any]
+    evaluations: tuple[str, ...] | None = None
+    seed: int = 0
+    expected: int
+    scored: int
+    unscorable: int
+    failed: int
+    pending: int
+    coverage: float
+    wins: Mapping[str, int]
+    win_rate: Rate
+    shown_first: Mapping[str, int]
+    chosen: Mapping[str, int]
+    first_rate: Rate
+
+
+class PairwiseStart(Record, frozen=True, kw_only=True):
+    """Comparing that was accepted."""
+
+    execution_id: str
+
+
+class PairwiseEstimate(Record, frozen=True, kw_only=True):
+    """The most that comparing would take."""
+
+    pairs: int
+    model_calls: int
+    worst_case: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    judges: tuple[Mapping[str, Any], ...] = ()
+
+
+class Compared(Record, frozen=True, kw_only=True):
+    """One pair: ids of traces, or numbers of rows, which side was shown first, and which is better; `better` is None
+    where the judge gave no verdict, and `reasoning` then says why."""
+
+    pair: str
+    a: str | int
+    b: str | int
+    shown_first: Literal["a", "b"]
+    better: Literal["a", "b", "tie"] | None = None
+    reasoning: str = ""
