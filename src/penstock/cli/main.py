@@ -32,6 +32,7 @@ ENTRIES = {
     "members": Entry("penstock.cli.members:members", "Let people sign in with an e-mail address and a password."),
     "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
     "models": Entry("penstock.cli.models:models", "Look for models; save, test and choose them."),
+    "mcp": Entry("penstock.cli.mcp:mcp", "Let an assistant read traces, run flows and evaluations, make judges."),
     "backup": Entry("penstock.cli.backup:backup", "Copy the store to a file, also while it is in use."),
     "restore": Entry("penstock.cli.backup:restore", "Bring a backup back into a data folder."),
     "doctor": Entry("penstock.cli.doctor:doctor", "Say what is installed, set, and healthy."),
