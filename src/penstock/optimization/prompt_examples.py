@@ -107,11 +107,11 @@ async def _taken(found: Found, rows: AsyncIterator[tuple[str, Row]], document: J
     size = read = 0
     async for name, row in rows:
         if len(found.examples) == MAX_EXAMPLES:
-            found.left_out["beyondTheFirst"] = found.rows - read
+            found.left_out["too_many"] = found.rows - read
             break
         read += 1
         content = msgspec.json.encode(row)
-        fault = "noTruth" if row.truth is None else "repeated" if content in seen else _unfilled(texts, row)
+        fault = "no_truth" if row.truth is None else "repeated" if content in seen else _unfilled(texts, row)
         if fault is not None:
             found.left_out[fault] += 1
             continue
@@ -129,7 +129,7 @@ def _unfilled(texts: Sequence[Any], row: Row) -> str | None:
         for text in texts:
             text.render(row.values)
     except StepError:
-        return "notFilledIn"
+        return "not_filled_in"
     return None
 
 

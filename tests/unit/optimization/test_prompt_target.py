@@ -108,7 +108,7 @@ async def test_rows_without_a_truth_or_a_value_and_repeated_ones_are_left_out(en
     rows = [{name: value for name, value in row.items() if name != "id"} for row in ROWS]
     await engine.engine.datasets.create(engine.tenant, "odd", [*rows, *odd, rows[0]])
     pinned = await kind_of(engine).pin(engine.tenant, subject(dataset="odd"))
-    assert pinned.left_out == {"noTruth": 1, "notFilledIn": 1, "repeated": 1}
+    assert pinned.left_out == {"no_truth": 1, "not_filled_in": 1, "repeated": 1}
     assert len(pinned.examples) == 12
 
 
