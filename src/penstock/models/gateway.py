@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 from penstock.errors import StepError
 from penstock.models.adaptive import AdaptiveLimiter
 from penstock.models.catalog import Catalog
-from penstock.models.compute_units import CALL_MICROS
+from penstock.models.compute_units import Rates, RatesOf, following, shipped_rates
 from penstock.models.meter import Meter, Reservation
 from penstock.models.parameters import merged
 from penstock.models.prices import Price, Prices
@@ -17,7 +17,7 @@ from penstock.models.providers.registry import PROVIDERS, adapters
 from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parsed
 from penstock.models.usage import NOTHING, Amounts, Usage
 from penstock.models.wire import Message, ModelRequest, ModelResponse
-from penstock.models.worst_case import bounded, worst_case
+from penstock.models.worst_case import bounded, check_price, worst_case
 from penstock.net.client import GuardedClient
 from penstock.types import Json, JsonObject, Tenant
 
@@ -78,9 +78,12 @@ class Gateway:
         schema_invalid            no     the schema itself cannot be used
     """
 
-    def __init__(self, http: GuardedClient, catalog: Catalog, prices: Prices) -> None:
+    def __init__(
+        self, http: GuardedClient, catalog: Catalog, prices: Prices, rates_of: RatesOf = shipped_rates
+    ) -> None:
         self.catalog = catalog
         self._prices = prices
+        self._rates_of = rates_of
         self._providers = adapters(http)
         self._limiters: dict[Endpoint, AdaptiveLimiter] = {}
 
@@ -115,7 +118,7 @@ class Gateway:
         endpoint = await self.catalog.resolve(tenant, request.model)
         price = await self._prices.of(endpoint)
         request, tokens = bounded(_with_defaults(endpoint, request))
-        return worst_case(price, tokens, request.model, in_money=False), price is not None
+        return worst_case(endpoint, price, tokens, request, await self._rates_of(tenant)), price is not None
 
     async def test(self, tenant: Tenant, model: str) -> ModelTest:
         """Ask a model for one token, and say how that went."""
@@ -151,7 +154,8 @@ class Gateway:
         worst = NOTHING
         if meter.limited:
             request, tokens = bounded(request)
-            worst = worst_case(price, tokens, request.model, in_money=meter.limits_money)
+            check_price(price, request.model, in_money=meter.limits_money)
+            worst = worst_case(endpoint, price, tokens, request, meter.rates)
         reservation = await meter.reserve(worst)
         try:
             async with limiter.place(meter.claim):
@@ -162,7 +166,8 @@ class Gateway:
         except BaseException as error:
             meter.give_up(reservation, may_be_billed=_may_be_billed(error))
             raise
-        _settle(meter, reservation, answer, price)
+        meter.model = endpoint.name
+        _settle(meter, reservation, _used(endpoint, request, answer, price, meter.rates))
         return _Called(answer, latency_ms, price)
 
     async def _repair(
@@ -178,7 +183,8 @@ class Gateway:
             Message("assistant", first.answer.text or "(nothing)"),
             Message("user", correction),
         )
-        second = await self._call(endpoint, replace(request, messages=messages), meter)
+        again = replace(request, messages=messages, purpose=following(request.purpose))
+        second = await self._call(endpoint, again, meter)
         try:
             value = await _value(request, second.answer)
         except Mismatch as still:
@@ -204,18 +210,25 @@ def _with_defaults(endpoint: Endpoint, request: ModelRequest) -> ModelRequest:
     return replace(request, params=merged(endpoint.defaults, request.params)) if endpoint.defaults else request
 
 
-def _settle(meter: Meter, reservation: Reservation, answer: ProviderAnswer, price: Price | None) -> None:
+def _used(
+    endpoint: Endpoint, request: ModelRequest, answer: ProviderAnswer, price: Price | None, rates: Rates
+) -> Usage:
     tokens = _credible(answer.tokens)
-    used = Usage(
+    nanos = min(price.nanos(tokens), _MOST_NANOS) if price else None
+    total = tokens.input + tokens.output
+    return Usage(
         model_calls=1,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_tokens=tokens.cached,
-        cost_nanos=min(price.nanos(tokens), _MOST_NANOS) if price else 0,
+        cost_nanos=nanos or 0,
         unpriced_calls=0 if price else 1,
-        ecu_micros=CALL_MICROS,
+        ecu_micros=rates.call(request.purpose, operator_pays=endpoint.operator_pays, tokens=total, nanos=nanos),
     )
-    if meter.limited and not (tokens.input or tokens.output):
+
+
+def _settle(meter: Meter, reservation: Reservation, used: Usage) -> None:
+    if meter.limited and not (used.input_tokens or used.output_tokens):
         # A provider that does not say what it counted may still bill it.
         meter.give_up(reservation, may_be_billed=True)
         meter.usage.add(used)

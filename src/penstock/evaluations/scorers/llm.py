@@ -128,7 +128,7 @@ class Llm(Scorer[LlmSettings]):
         told = task if settings.system is None else f"{settings.system}\n\n{task}"
         asked = self._prompt.render({**values, _MARK: mark})
         messages = (Message("system", told), Message("user", asked))
-        return ModelRequest(self._model, messages, settings.params, self._schema)
+        return ModelRequest(self._model, messages, settings.params, self._schema, purpose="judge")
 
     @classmethod
     def check(cls, settings: LlmSettings) -> Iterable[tuple[str, str]]:

@@ -24,6 +24,8 @@ from penstock.server.problems import REQUEST_ID
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
+_NO_CREDITS = "insufficient credits"
+
 _log = logging.getLogger(__name__)
 
 
@@ -41,7 +43,9 @@ async def _on_problem(request: Request, error: Exception) -> Response:
     code, message = error.code, error.detail
     if isinstance(error, BalanceExhausted):
         # The words that those clients and their tests look for.
-        code, message = "ecu_exhausted", f"insufficient credits: {error.detail}"
+        code = "ecu_exhausted"
+        if _NO_CREDITS not in message:
+            message = f"{_NO_CREDITS}: {message}"
     faults = [{"path": fault.path, "message": fault.message} for fault in error.errors]
     headers = {}
     if error.retry_after_seconds is not None:
