@@ -139,13 +139,18 @@ class TraceEstimates:
         return await asyncio.to_thread(TraceText, trace, await self.traces.spans(trace))
 
     async def _of_trace(self, tenant: Tenant, version: JudgeVersion, text: TraceText) -> Most:
-        whole = await asyncio.to_thread(text.whole, WHOLE_CHARS)
-        if whole is None and version.turns > 1:
-            request = await asyncio.to_thread(_usual_turn, version, text)
-            return (await most_of(self.models, tenant, request)).times(version.turns)
-        shown = await asyncio.to_thread(text.abridged, WHOLE_CHARS) if whole is None else whole
-        request = replace(first_request(version, [("trace", shown)]), purpose="trace_evaluation")
-        return await most_of(self.models, tenant, request)
+        request, turns = await asyncio.to_thread(usual_request, version, text)
+        return (await most_of(self.models, tenant, request)).times(turns)
+
+
+def usual_request(version: JudgeVersion, text: TraceText) -> tuple[ModelRequest, int]:
+    """A request as long as those about a trace are on average, and how many there may be. Reads all of the trace: not
+    for the event loop."""
+    whole = text.whole(WHOLE_CHARS)
+    if whole is None and version.turns > 1:
+        return _usual_turn(version, text), version.turns
+    shown = text.abridged(WHOLE_CHARS) if whole is None else whole
+    return replace(first_request(version, [("trace", shown)]), purpose="trace_evaluation"), 1
 
 
 def _usual_turn(version: JudgeVersion, text: TraceText) -> ModelRequest:

@@ -197,10 +197,13 @@ def _turn(value: Any, *, last: bool) -> tuple[str, dict[str, Any], dict[str, Any
     return tool, args, value.get("verdict") if tool == SUBMIT else None
 
 
+def instruction(version: JudgeVersion) -> str:
+    """What a judge is told of the matter: its goal, and how to decide."""
+    return f"{version.goal}\n\nHow to decide:\n{version.rubric}" if version.rubric else version.goal
+
+
 def _question(version: JudgeVersion) -> str:
-    parts = [version.goal]
-    if version.rubric:
-        parts.append(f"How to decide:\n{version.rubric}")
+    parts = [instruction(version)]
     if isinstance(menu_of(version.output), Binary):
         parts.append('"yes" says that this is met, "no" that it is not.')
     return "\n\n".join(parts)
