@@ -31,7 +31,7 @@ def test_copies_of_a_bearer_client_write_the_prefix_twice(server: Server) -> Non
     assert type(twice.json()["data"]) is list
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/evaluations/", "/traces", "/organizations/x/projects/y/judges"])
+@pytest.mark.parametrize("path", ["/nothing", "/evaluations/", "/traces", "/organizations/x/projects/y/assistant"])
 def test_an_unknown_route_is_a_404_without_a_redirect(client: Client, path: str) -> None:
     with pytest.raises(Refused) as refused:
         client.get(path)

@@ -12,6 +12,7 @@ from penstock.server.stratix import (
     comparisons,
     evaluations,
     integrations,
+    judges,
     models,
     organizations,
     projects,
@@ -21,6 +22,9 @@ from penstock.server.stratix import (
     smart_benchmarks,
     spaces,
     stream,
+    trace_evaluation_stream,
+    trace_evaluations,
+    traces,
     uploads,
 )
 from penstock.server.stratix.face import BASE, Face
@@ -31,8 +35,12 @@ __all__ = ["BASE", "face"]
 _MODULES = (
     evaluations,
     results,
+    trace_evaluations,
+    traces,
+    judges,
     comparisons,
     stream,
+    trace_evaluation_stream,
     catalog,
     models,
     benchmarks,
