@@ -15,6 +15,7 @@ NAMES = (
     "memory",
     "eval_memory",
     "ingest",
+    "trace_batch",
     "fan_out",
     "eta_calibration",
     "agreement_coverage",
