@@ -60,6 +60,11 @@ from penstock.models.gateway import Gateway
 from penstock.models.prices import Prices
 from penstock.net.client import GuardedClient
 from penstock.net.policy import EgressPolicy
+from penstock.optimization.judge_target import JudgeTargets
+from penstock.optimization.model import KIND as OPTIMIZATION
+from penstock.optimization.prompt_target import PromptTargets
+from penstock.optimization.service import Optimizations
+from penstock.optimization.service import World as OptimizedWorld
 from penstock.ownership import FolderLock
 from penstock.queue.gate import Gate
 from penstock.queue.local import Places
@@ -74,6 +79,7 @@ from penstock.storage.deliveries import delete_some as forget_deliveries
 from penstock.storage.evaluations import forget_orphans as forget_evaluations
 from penstock.storage.migrations import migrate
 from penstock.storage.model_cache import forget_some as forget_answers
+from penstock.storage.optimizations import forget_orphans as forget_optimizations
 from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
@@ -113,6 +119,7 @@ class Engine:
     judges: Judges
     trace_evaluations: TraceEvaluations
     pairwise_evaluations: PairwiseEvaluations
+    optimizations: Optimizations
     drafts: Drafts
     limits: ProjectLimits
     compute_units: ComputeUnits
@@ -129,7 +136,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         forget = forget_deliveries, forget_firings
-        expiring = forget_answers, forget_evaluations, forget_trace_evaluations
+        expiring = forget_answers, forget_evaluations, forget_trace_evaluations, forget_optimizations
         self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget, expiring)
         work = Work(self.flows, NewTraces(self.store, self.traces, self.trace_evaluations, now_ms))
         self.scheduler = Scheduler(self.store, work, self.executions, wall_ms)
@@ -285,6 +292,14 @@ class Engine:
         pairs = Pairs(store, TraceReader(store))
         pairwise_evaluations = PairwiseEvaluations(executions, judges, pairs, services.models, limits)
         jobs[PAIRWISE_EVALUATION] = pairwise_evaluations.open_job
+        targets = (
+            JudgeTargets(judges, Annotations(store, judges), TraceReader(store), services.models),
+            PromptTargets(services, evaluations.pinner),
+        )
+        optimizations = Optimizations(
+            OptimizedWorld(store, executions, services.models, {one.name: one for one in targets}, limits)
+        )
+        jobs[OPTIMIZATION] = optimizations.open_job
         drafts = Drafts(store, executions, services, benchmarks, limits)
         jobs[DRAFT] = drafts.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
@@ -303,6 +318,7 @@ class Engine:
             judges=judges,
             trace_evaluations=trace_evaluations,
             pairwise_evaluations=pairwise_evaluations,
+            optimizations=optimizations,
             drafts=drafts,
             limits=project_limits,
             compute_units=compute_units,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -108,7 +108,8 @@ class Result(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What one metric call brought: the score from 0 to 1, and what tells a reflecting model why.
 
     `predicted` is the answer in the words of the target's classes; None when there was none. `saw` and `said` are
-    excerpts of what was given and what came back; `problem` says why there is no answer that could be read.
+    excerpts of what was given and what came back; `problem` says why there is no answer that could be read,
+    `explanation` what whoever scored it says of it.
     """
 
     score: float
@@ -116,6 +117,7 @@ class Result(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     saw: str = ""
     said: str = ""
     problem: str | None = None
+    explanation: str | None = None
 
 
 class Parts(msgspec.Struct, frozen=True, rename="camel"):
@@ -191,17 +193,18 @@ class Report(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Optimization:
-    """One of them, with its execution. `annotations` counts the labels it uses, `applied_version` the version that
-    `apply` has made. `report` is None until it is over. Times in milliseconds since 1970."""
+class Plan(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What was decided when it started: the spec of its execution.
 
-    execution: Execution
+    `snapshot` is the subject as its kind keeps it, `instruction` the one that there was, `annotations` the number of
+    labels that are used, and `estimated` the most that all model calls may take.
+    """
+
     target_kind: str
     subject_id: str
     subject_name: str
     subject_version: int
-    snapshot: JsonObject
+    snapshot: dict[str, Any]
     instruction: str
     budget: BudgetName | None
     metric_calls: int
@@ -210,6 +213,17 @@ class Optimization:
     annotations: int
     parts: Parts
     estimated: Amounts
+    left_out: Mapping[str, int] = {}
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """One of them, with its execution and the plan it follows. `applied_version` is the version that `apply` has made.
+    `report` is None until it is over. Times in milliseconds since 1970."""
+
+    execution: Execution
+    plan: Plan
     report: Report | None
     applied_version: int | None
     applied_at: int | None
