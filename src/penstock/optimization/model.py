@@ -101,7 +101,7 @@ class Example(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     id: str
     truth: str
     said: tuple[Said, ...] = ()
-    data: Json = None
+    data: Any = None
 
 
 class Result(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
