@@ -13,9 +13,10 @@ from penstock.cli.connect import Place
 from penstock.cli.datasets import format_of
 from penstock.cli.output import note, plain, show_json, show_records, show_table
 from penstock.cli.session import Session, session_command
-from penstock.client.annotation_objects import AgreementTable, AgreementWith, Coefficient
+from penstock.client.annotation_objects import AgreementStanding, AgreementTable, AgreementWith, Coefficient
 from penstock.client.objects import DatasetFormat
 
+_NAMED = 3
 _FORMATS = click.Choice(["csv", "json", "jsonl", "parquet"])
 _COLUMNS = {
     "id": "id",
@@ -166,6 +167,16 @@ def _row(one: AgreementWith) -> tuple[object, ...]:
 def _show_confusion(table: AgreementTable) -> None:
     rows = [(label, *row) for label, row in zip(table.labels, table.confusion, strict=True)]
     show_table(["people \\ judge", *table.labels], rows)
+
+
+def standing(found: AgreementStanding | None) -> str:
+    """`kappa 0.71 [0.52, 0.86], n 80, by ann and bob`: how far a judge agrees with people, in one line."""
+    if found is None:
+        return "no labels"
+    who = ", ".join(map(plain, found.authors[:_NAMED]))
+    more = f" and {len(found.authors) - _NAMED} more" if len(found.authors) > _NAMED else ""
+    kappa = (found.answers or found.passes).kappa
+    return f"kappa {_text(kappa)}, n {kappa.n}, by {who}{more}"
 
 
 def _text(found: Coefficient) -> str:

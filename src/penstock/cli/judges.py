@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from penstock.cli.annotations import agreement
+from penstock.cli.annotations import agreement, standing
 from penstock.cli.arguments import NameType, budget_of, budget_options
 from penstock.cli.connect import Place
 from penstock.cli.follow import end_of, exit_code, show_handle
@@ -58,6 +58,7 @@ async def show(session: Session, judge: str) -> None:
         "output": found.output,
         "threshold": found.threshold,
         "turns": found.turns,
+        "agreement": standing(found.agreement),
     }
     for name, value in facts.items():
         click.echo(f"{name:11}{plain(value)}")
@@ -184,10 +185,11 @@ def _show_summaries(session: Session, made: tuple[JudgeSummary, ...]) -> None:
             _rate(one.pass_rate),
             _rate(one.score),
             f"{one.scored:,} of {one.expected:,}",
+            standing(one.agreement),
         )
         for one in made
     ]
-    show_table(["judge", "pass", "score", "verdicts"], rows)
+    show_table(["judge", "pass", "score", "verdicts", "agreement with people"], rows)
 
 
 def _rate(rate: Rate) -> str:

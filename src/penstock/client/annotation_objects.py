@@ -113,6 +113,16 @@ class AgreementWith(Record, frozen=True, kw_only=True):
     answers: AgreementTable | None = None
 
 
+class AgreementStanding(Record, frozen=True, kw_only=True):
+    """How far a judge's version agrees with people, in brief: with all `authors` together, over `labelled` traces and
+    rows."""
+
+    labelled: int
+    authors: tuple[str, ...] = ()
+    passes: AgreementTable
+    answers: AgreementTable | None = None
+
+
 class AgreementOfPeople(Record, frozen=True, kw_only=True):
     """People among themselves, by Krippendorff's alpha."""
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from penstock.client.annotation_objects import AgreementStanding
 from penstock.client.objects import Record, Status
 
 Outcome = Literal["pass", "fail", "unscorable", "error"]
@@ -30,7 +31,8 @@ class JudgeVersion(Record, frozen=True, kw_only=True):
 
 
 class Judge(JudgeVersion, frozen=True, kw_only=True):
-    """A judge in its latest version. `run_count`: for how many verdicts it was asked."""
+    """A judge in its latest version. `run_count`: for how many verdicts it was asked. `agreement` with people
+    comes with a single one only; None where nobody has labelled anything for it."""
 
     id: str
     ready_made: bool = False
@@ -38,6 +40,7 @@ class Judge(JudgeVersion, frozen=True, kw_only=True):
     description: str | None = None
     run_count: int = 0
     updated_at: datetime | None = None
+    agreement: AgreementStanding | None = None
 
 
 class ToolUse(Record, frozen=True, kw_only=True):
@@ -95,7 +98,8 @@ class Rate(Record, frozen=True, kw_only=True):
 
 
 class JudgeSummary(Record, frozen=True, kw_only=True):
-    """What the verdicts of a judge's version amount to: `scored` of `expected`, a share of `coverage`."""
+    """What the verdicts of a judge's version amount to: `scored` of `expected`, a share of `coverage`; and
+    its agreement with people, None where there are no labels."""
 
     judge: Mapping[str, Any]
     expected: int
@@ -106,6 +110,7 @@ class JudgeSummary(Record, frozen=True, kw_only=True):
     coverage: float
     pass_rate: Rate
     score: Rate
+    agreement: AgreementStanding | None = None
 
 
 class Summaries(Record, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from penstock.evaluations.requests import EvaluationRequest
 from penstock.evaluations.results import RowFilter, RowStatus, ScoreOutcome
 from penstock.evaluations.service import Started
 from penstock.executions.model import Status
+from penstock.server.annotation_answers import AgreementStanding
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import NDJSON
@@ -84,7 +85,8 @@ class ScoreSummary(msgspec.Struct, rename="camel"):
 
 
 class EvaluationObject(msgspec.Struct, rename="camel"):
-    """An evaluation. `metrics` are by scorer; the first scorer's mean is its accuracy."""
+    """An evaluation. `metrics` are by scorer; the first scorer's mean is its accuracy. `agreement` has, for each scorer
+    that is a judge, how far it agrees with people."""
 
     id: str
     name: str
@@ -113,6 +115,7 @@ class EvaluationObject(msgspec.Struct, rename="camel"):
     links: dict[str, Any]
     definition: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     subsets: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    agreement: dict[str, AgreementStanding | None] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET
 
 
