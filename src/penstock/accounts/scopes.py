@@ -43,6 +43,7 @@ SCOPES: Mapping[str, str] = {
     "integrations:read": "Read the integrations of the organization.",
     "integrations:write": "Record, switch, test and delete integrations.",
     "keys:admin": "Create, list and revoke keys; add and remove members. A key can grant only what it may do itself.",
+    "usage:read": "Read what was used, what it takes, and what is left of the compute units.",
     "limits:read": "Read the project's limits.",
     "limits:write": "Change the project's limits.",
     "metrics:read": "Read the metrics of the process.",

@@ -30,6 +30,7 @@ ENTRIES = {
     "webhooks": Entry("penstock.cli.webhooks:webhooks", "Tell other systems what becomes of runs."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
     "members": Entry("penstock.cli.members:members", "Let people sign in with an e-mail address and a password."),
+    "usage": Entry("penstock.cli.usage:usage", "Show what was used: calls, tokens, dollars, compute units."),
     "limits": Entry("penstock.cli.limits:limits", "Show and change what a project may have."),
     "models": Entry("penstock.cli.models:models", "Look for models; save, test and choose them."),
     "mcp": Entry("penstock.cli.mcp:mcp", "Let an assistant read traces, run flows and evaluations, make judges."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -21,7 +21,15 @@ MOST_RATE_MICROS = 10_000 * MICROS_PER_ECU
 """The dearest call there can be still adds up within 64 bits, a hundred thousand times over."""
 FRESH_SECONDS = 5.0
 MAX_KNOWN = 10_000
-NAMES = tuple(field.name for field in fields(Rates))
+NAMES: Mapping[str, str] = {
+    "inference": "inference",
+    "judge": "judge",
+    "trace_evaluation": "traceEvaluation",
+    "metric": "metric",
+    "usd": "usd",
+    "million_tokens": "millionTokens",
+}
+"""The rates, and what they are called in requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,8 @@ class RateBook:
 
     async def change(self, tenant: Tenant, given: Mapping[str, str], created_by: str | None) -> RatesVersion:
         """Make a new version of all rates, given as decimal strings. Raises `Invalid` naming the one that is wrong."""
-        rates = Rates(**{name: micros_of(given[name], name, least=0, most=MOST_RATE_MICROS) for name in NAMES})
+        most = MOST_RATE_MICROS
+        rates = Rates(**{name: micros_of(given[name], NAMES[name], least=0, most=most) for name in NAMES})
         text = msgspec.json.encode(asdict(rates)).decode()
         made = _version(await self._store.write(sql.add_rates(tenant.organization_id, text, created_by)))
         self._current[tenant.organization_id] = time.monotonic(), made

@@ -27,6 +27,7 @@ from penstock.client._async.scorers import AsyncScorers
 from penstock.client._async.trace_evaluations import AsyncTraceEvaluations
 from penstock.client._async.traces import AsyncTraces
 from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.usage import AsyncUsage
 from penstock.client._async.webhooks import AsyncWebhooks
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class AsyncPenstock:
         self.members = AsyncMembers(self._transport)
         self.webhooks = AsyncWebhooks(self._transport)
         self.limits = AsyncLimits(self._transport)
+        self.usage = AsyncUsage(self._transport)
         self.project = AsyncProject(self._transport)
 
     @property

@@ -28,6 +28,7 @@ from penstock.client._sync.scorers import Scorers
 from penstock.client._sync.trace_evaluations import TraceEvaluations
 from penstock.client._sync.traces import Traces
 from penstock.client._sync.transport import Transport
+from penstock.client._sync.usage import Usage
 from penstock.client._sync.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Penstock:
         self.members = Members(self._transport)
         self.webhooks = Webhooks(self._transport)
         self.limits = Limits(self._transport)
+        self.usage = Usage(self._transport)
         self.project = Project(self._transport)
 
     @property

@@ -9,6 +9,7 @@ from penstock.server.routes import (
     benchmarks,
     catalog,
     comparisons,
+    compute_units,
     control,
     datasets,
     docs,
@@ -39,6 +40,7 @@ from penstock.server.routes import (
     secrets,
     trace_evaluations,
     traces,
+    usage,
     webhooks,
 )
 
@@ -78,6 +80,8 @@ _MODULES = (
     redaction,
     retention,
     webhooks,
+    usage,
+    compute_units,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, health.router)
