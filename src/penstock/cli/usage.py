@@ -49,7 +49,10 @@ class SinceType(click.ParamType[date]):
 @click.option("--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @session_command()
 async def usage(session: Session, groups: tuple[UsageGroupName, ...], since: date | None, layout: str) -> None:
-    """Show what was used: executions that are over, their calls, tokens, dollars and compute units."""
+    """Show what was used: calls, tokens, dollars, compute units.
+
+    Counts executions that are over, each on the day (UTC) it ended.
+    """
     by: tuple[UsageGroupName, ...] = groups or ("day",)
     report = await session.client.usage.report(*by, since=since)
     if session.as_json or layout == "json":
@@ -74,9 +77,8 @@ def _show(by: Sequence[str], report: UsageReport) -> None:
 
 def _show_balance(balance: ComputeUnitBalance) -> None:
     if balance.limited:
-        note(
-            f"{balance.available} ECU are available: {balance.balance} less {balance.reserved} that running work holds."
-        )
+        held = f"{balance.balance} less {balance.reserved} that running work holds"
+        note(f"{balance.available} ECU are available: {held}.")
 
 
 def _values(by: Sequence[str], group: UsageGroup) -> list[str]:
