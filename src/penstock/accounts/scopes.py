@@ -30,6 +30,8 @@ SCOPES: Mapping[str, str] = {
     "judges:read": "Read judges, and what they said of traces.",
     "judges:write": "Make, change and delete judges.",
     "judges:run": "Have traces judged.",
+    "optimizations:read": "Read optimizations, what they tried and what came of them.",
+    "optimizations:run": "Optimize judges and prompts; to apply it also needs judges:write or prompts:write.",
     "models:read": "Read the saved models and the public ones.",
     "models:write": "Save, change, test and delete models.",
     "project:read": "Read which models and benchmarks belong to the project, and its settings.",

@@ -35,7 +35,7 @@ from penstock.optimization.model import (
     Started,
     Subject,
 )
-from penstock.optimization.splitting import Split, most_reflections, one_pass, split
+from penstock.optimization.splitting import Split, least_budget, most_reflections, split
 from penstock.optimization.targets import Pinned, TargetKind
 from penstock.settings import Limits
 from penstock.storage import optimizations as rows
@@ -123,13 +123,13 @@ class Optimizations:
         kind = self._world.kinds[_kind_of(request.subject)]
         pinned = await kind.pin(tenant, request.subject)
         _check_examples(pinned)
-        divided = split(pinned.examples, metric_calls, request.seed)
-        needed = one_pass(divided.parts)
+        needed = least_budget(len(pinned.examples))
         if metric_calls < needed:
             message = (
                 f"{metric_calls:,} metric calls are less than one pass over these examples, which takes {needed:,}"
             )
             raise _invalid("budget_too_small", "budget", message)
+        divided = split(pinned.examples, metric_calls, request.seed)
         model = await self._reflection_model(tenant, request.reflection_model)
         reflections = most_reflections(divided.parts, metric_calls)
         target = kind.open(tenant, pinned.snapshot)

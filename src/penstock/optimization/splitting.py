@@ -36,16 +36,28 @@ class Split:
         return Parts(len(self.train), len(self.validation), len(self.test))
 
 
+def sizes(count: int, metric_calls: int) -> Parts:
+    """How large the parts of so many examples are."""
+    test = min(round(count * _SHARE), max(metric_calls // _MOST_TEST, _LEAST_TEST))
+    validation = min(round(count * _SHARE), max(metric_calls // _MOST_VALIDATION, _LEAST_VALIDATION))
+    return Parts(count - test - validation, validation, test)
+
+
 def split(examples: Sequence[Example], metric_calls: int, seed: int) -> Split:
     """Split examples for a budget. The same examples (in any order), budget and seed are split alike."""
-    test = min(round(len(examples) * _SHARE), max(metric_calls // _MOST_TEST, _LEAST_TEST))
-    validation = min(round(len(examples) * _SHARE), max(metric_calls // _MOST_VALIDATION, _LEAST_VALIDATION))
+    parts = sizes(len(examples), metric_calls)
     dealt = _spread(examples, random.Random(seed))  # noqa: S311 - has to be repeatable, guards nothing
-    return Split(tuple(dealt[test + validation :]), tuple(dealt[test : test + validation]), tuple(dealt[:test]))
+    learnt = parts.test + parts.validation
+    return Split(tuple(dealt[learnt:]), tuple(dealt[parts.test : learnt]), tuple(dealt[: parts.test]))
+
+
+def least_budget(count: int) -> int:
+    """Metric calls that a budget for so many examples has at least: one pass over the parts at their smallest."""
+    return one_pass(sizes(count, 0))
 
 
 def one_pass(parts: Parts) -> int:
-    """Metric calls that the least useful budget has: both instructions on the test part, the old one and one proposal
+    """Metric calls of one pass: both instructions on the test part, the old one and one proposal
     on the validation part, and what the proposal is made from and tried on."""
     return 2 * parts.test + 2 * parts.validation + 2 * MINIBATCH
 
