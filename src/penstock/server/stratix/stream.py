@@ -15,7 +15,7 @@ from penstock.executions import paths
 from penstock.server.stratix.evaluations import shown
 from penstock.server.stratix.face import Routes, StratixCall
 from penstock.server.stratix.results import result_of
-from penstock.server.stratix.streaming import Final, Told, streamed
+from penstock.server.stratix.streaming import Final, Rows, Told, streamed
 from penstock.types import JsonObject
 
 routes = Routes()
@@ -29,7 +29,7 @@ async def stream_evaluation(call: StratixCall) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationStream:
+class EvaluationStream(Rows):
     """The stream of one evaluation: its execution may have rows of other ones."""
 
     call: StratixCall

@@ -55,13 +55,35 @@ class Subject(Protocol):
         """What it is called: `evaluation`, `trace_evaluation`."""
         ...
 
-    async def rows(self, items: Sequence[Told]) -> Sequence[JsonObject | None]:
-        """What is told of each of these `item` events; None: nothing."""
+    @property
+    def row_event(self) -> str:
+        """Which events of its execution tell of rows."""
+        ...
+
+    def progress(self, told: Any) -> tuple[int, int]:
+        """How much of how much is done, of what the execution tells."""
+        ...
+
+    async def rows(self, found: Sequence[Told]) -> Sequence[JsonObject | None]:
+        """What is told of each of these events; None: nothing."""
         ...
 
     async def final(self) -> Final:
         """How it ended."""
         ...
+
+
+class Rows:
+    """The part of a subject whose rows are the items of its execution."""
+
+    __slots__ = ()
+
+    @property
+    def row_event(self) -> str:
+        return "item"
+
+    def progress(self, told: Any) -> tuple[int, int]:
+        return told["itemsProcessed"], told["totalItems"]
 
 
 async def streamed(call: StratixCall, execution_id: str, subject: Subject) -> Response:
@@ -88,19 +110,19 @@ async def _translated(subject: Subject, chunks: AsyncGenerator[bytes, None]) -> 
 
 
 async def _frames(subject: Subject, events: Sequence[Told]) -> bytes:
-    items = [event for event in events if event.kind == "item"]
-    rows = iter(await subject.rows(items) if items else ())
+    found = [event for event in events if event.kind == subject.row_event]
+    rows = iter(await subject.rows(found) if found else ())
     parts: list[bytes] = []
     for event in events:
         match event.kind:
             case "status":
                 parts.append(sse.frame("status", {"status": STREAM[event.body["status"]]}, event.number))
-            case "item":
+            case kind if kind == subject.row_event:
                 row = next(rows)
                 if row is not None:
                     parts.append(sse.frame("row_complete", row, event.number))
             case "progress":
-                done, total = event.body["itemsProcessed"], event.body["totalItems"]
+                done, total = subject.progress(event.body)
                 parts.append(sse.frame("progress", {"rows_complete": done, "rows_total": total}))
             case "done":
                 parts.append(await _end(subject, event))

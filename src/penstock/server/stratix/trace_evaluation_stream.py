@@ -12,7 +12,7 @@ from starlette.responses import Response
 from penstock.executions import paths
 from penstock.judges.model import TraceEvaluation
 from penstock.server.stratix.face import PROJECT, Routes, StratixCall
-from penstock.server.stratix.streaming import Final, Told, streamed
+from penstock.server.stratix.streaming import Final, Rows, Told, streamed
 from penstock.server.stratix.trace_evaluations import result_of, shown
 from penstock.types import JsonObject
 
@@ -28,7 +28,7 @@ async def stream_trace_evaluation(call: StratixCall) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class TraceEvaluationStream:
+class TraceEvaluationStream(Rows):
     """The stream of one trace evaluation: its execution may have other ones."""
 
     call: StratixCall
