@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 MOST_ROWS = 10_000_000
+"""Nobody is told to gather more."""
 
 
 def difference_deviation(
