@@ -26,6 +26,10 @@ ENTRIES = {
         "penstock.cli.annotations:labels", "Keep what people say of traces: add, list, import, export."
     ),
     "judges": Entry("penstock.cli.judges:judges", "Let models judge traces and answers: make, change and run judges."),
+    "optimizations": Entry(
+        "penstock.cli.optimizations:optimizations",
+        "Find better instructions for judges and prompts, against what people labelled.",
+    ),
     "schedules": Entry("penstock.cli.schedules:schedules", "Start flows by the clock."),
     "webhooks": Entry("penstock.cli.webhooks:webhooks", "Tell other systems what becomes of runs."),
     "keys": Entry("penstock.cli.keys:keys", "Create, list and revoke API keys."),
