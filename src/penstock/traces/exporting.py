@@ -56,12 +56,18 @@ def export(reader: TraceReader, tenant: Tenant, wanted: TraceFilter, file_format
 async def _lines(reader: TraceReader, tenant: Tenant, wanted: TraceFilter) -> AsyncIterator[bytes]:
     async for traces in reader.every(tenant, wanted):
         for trace in traces:
+            outline = await reader.outline(trace)
+            if not outline:
+                # Deleted since its page was read: there is no trace without a span.
+                continue
             head = _encode({MARK: VERSION, **_summary(trace)})
             yield head[:-1] + b',"spans":['
             between = b""
-            async for spans in reader.span_pages(trace, await reader.outline(trace)):
-                yield between + _encode(spans)[1:-1]
-                between = b","
+            async for spans in reader.span_pages(trace, outline):
+                # None, where it is deleted just now.
+                if spans:
+                    yield between + _encode(spans)[1:-1]
+                    between = b","
             data = await reader.data(trace)
             yield b'],"data":' + (b"null" if data is None else _one_line(bytes(data))) + b"}\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -200,6 +201,15 @@ def test_what_is_no_request_as_a_whole_is_refused_in_protobuf() -> None:
 def test_numbers_that_json_has_not_are_kept() -> None:
     value = {"key": "d", "value": {"doubleValue": "NaN"}}
     assert read_json(json_with(attributes=[value])).spans[0].span.attributes == {"d": "NaN"}
+
+
+@pytest.mark.parametrize(("number", "text"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")])
+def test_numbers_that_json_has_not_are_the_same_texts_in_protobuf(number: float, text: str) -> None:
+    request = as_protobuf()
+    value = request.resource_spans[0].scope_spans[0].spans[0].attributes.add(key="odd").value
+    value.array_value.values.add().double_value = number
+    [received] = read_protobuf(request.SerializeToString()).spans
+    assert received.span.attributes["odd"] == [text]
 
 
 def test_a_span_without_a_beginning_takes_its_end() -> None:

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from penstock.errors import Invalid, TooLarge
+from penstock.errors import Invalid, TooLarge, UnsupportedMedia
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import JSON, NDJSON, expect_type, read_bytes, stream_bytes
@@ -120,7 +121,7 @@ async def upload_traces(call: Writes, filename: Filename = None, source: Source 
     They are on disk when this answers. An object that was uploaded before adds nothing, and has the same id. Lines that
     cannot be read are named beside those that can; 400 when there is no trace at all.
     """
-    media = expect_type(call.request, _TYPES)
+    media = _media(call.request)
     lines = says_lines(filename) or media in (NDJSON, "application/jsonl") or None
     try:
         text = await read_bytes(call.request, call.running.settings.limits.max_body_bytes)
@@ -154,7 +155,7 @@ async def upload_trace_batch(
 
     Its results are a list with `ids` and `errors` for each piece of the file, in the order of the file.
     """
-    expect_type(call.request, _TYPES)
+    _media(call.request)
     key = idempotency_key(call)
     chunks = stream_bytes(call.request, call.running.settings.limits.max_trace_batch_bytes)
     async with received_file(chunks, call.running.uploads) as path:
@@ -267,6 +268,15 @@ async def _lines(call: Call, trace: str, cursor: str | None, limit: int) -> tupl
     first = int(cursor or 0)
     following = first + limit
     return lines[first:following], str(following) if following < len(lines) else None
+
+
+def _media(request: Request) -> str:
+    """The type of an uploaded file. Raises `UnsupportedMedia` also for one that is compressed."""
+    found = request.headers.get("content-encoding", "identity").strip().lower()
+    if found not in ("", "identity"):
+        detail = f"Content-Encoding {found!r} is not read here; send the file as it is."
+        raise UnsupportedMedia("encoding_unsupported", detail)
+    return expect_type(request, _TYPES)
 
 
 def _records(text: bytes, lines: bool | None) -> list[Record | Fault]:

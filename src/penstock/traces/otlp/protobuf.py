@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from penstock.traces.otlp.fields import Fields, event, link, with_scope
@@ -11,6 +12,9 @@ from penstock.traces.otlp.fields import Fields, event, link, with_scope
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+_NO_NUMBERS = {inf: "Infinity", -inf: "-Infinity"}
+"""What JSON has no number for, as protobuf's JSON writes it: https://protobuf.dev/programming-guides/json/"""
 
 
 def spans_of(body: bytes) -> Iterator[tuple[Fields, Mapping[str, Any]]]:
@@ -60,4 +64,6 @@ def _value(value: AnyValue) -> Any:
         return [_value(entry) for entry in found.values]
     if kind == "kvlist_value":
         return {entry.key: _value(entry.value) for entry in found.values}
+    if kind == "double_value" and not isfinite(found):
+        return _NO_NUMBERS.get(found, "NaN")
     return b64encode(found).decode() if kind == "bytes_value" else found
