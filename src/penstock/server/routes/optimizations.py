@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from penstock.clock import iso
+from penstock.errors import Conflict
 from penstock.models.usage import ecu_from_micros, usd_from_nanos
 from penstock.optimization.bodies import OptimizationWork
 from penstock.optimization.model import (
@@ -23,11 +24,13 @@ from penstock.optimization.model import (
     Report,
     Started,
 )
+from penstock.optimization.picture import kappa_picture
 from penstock.server.answers import answer, maybe_iso, page
 from penstock.server.auth import Call, needs
 from penstock.server.describe import Cursor, Limit, content, doc, page_of, path_id, ref
 from penstock.server.execution_answers import handle, links
 from penstock.server.idempotency import KEY, idempotency
+from penstock.server.routes.comparisons import PICTURE, svg
 from penstock.server.waiting import ServerStopping, wait_for_end
 from penstock.server.webhook_urls import WEBHOOK, given_header, webhook_url
 
@@ -198,6 +201,19 @@ async def get_optimization(call: Reads, optimization: Id) -> Response:
 async def list_candidates(call: Reads, optimization: Id) -> Response:
     """Accepted and rejected instructions with their scores; also while it runs."""
     return answer(Candidates(await call.engine.optimizations.candidates(call.tenant, optimization)))
+
+
+@router.get(
+    "/optimizations/{optimization}/kappa.svg",
+    **doc("Draw what an optimization came to", responses=PICTURE, problems=(404, 409)),
+)
+async def plot_optimization(call: Reads, optimization: Id) -> Response:
+    """As SVG: agreement with people before and after, with its intervals. 409 while there is no report."""
+    found = await call.engine.optimizations.get(call.tenant, optimization)
+    if found.report is None:
+        detail = f"The optimization is {found.execution.status.value} and has no report to draw."
+        raise Conflict("optimization_not_over", detail)
+    return svg(kappa_picture(found, found.report))
 
 
 @router.post(
