@@ -4,43 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from penstock.models.public import public_id
-from penstock.server.app import create_app, embedded_key
 from penstock.server.stratix import evaluations, judges, trace_evaluations, traces
-from penstock.settings import Settings
 
 from .calls import data, unwrapped
-
-
-@pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
-    made = create_app(Settings(data_dir=tmp_path), embedded=True)
-    async with made.router.lifespan_context(made):
-        yield made
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(app)
-    headers = {"x-api-key": embedded_key(app)}
-    async with httpx2.AsyncClient(transport=transport, base_url="http://x/api/v1", headers=headers) as made:
-        yield made
-
-
-@pytest.fixture
-async def project(client: httpx2.AsyncClient) -> str:
-    """Its path."""
-    found = (await client.get("/organizations")).json()["data"]
-    return f"/organizations/{found['id']}/projects/{found['projects'][0]['id']}"
 
 
 @pytest.fixture
@@ -60,48 +33,48 @@ def lose(monkeypatch: pytest.MonkeyPatch) -> Any:
     return losing_once
 
 
-async def thrice(client: httpx2.AsyncClient, path: str, body: Any) -> tuple[Any, httpx2.Response]:
+async def thrice(near: httpx2.AsyncClient, path: str, body: Any) -> tuple[Any, httpx2.Response]:
     """What is answered after an answer was lost, and then to the same once more."""
-    answers = [await client.post(path, json=body) for _ in range(3)]
+    answers = [await near.post(path, json=body) for _ in range(3)]
     assert [answer.status_code for answer in answers[:2]] == [500, 200]
     assert answers[0].json()["error"]["code"] == "internal_error"
     return answers[1].json(), answers[2]
 
 
-async def test_the_first_evaluation_is_returned_again(client: httpx2.AsyncClient, project: str, lose: Any) -> None:
-    datasets = (await client.get("/datasets")).json()["datasets"]
+async def test_the_first_evaluation_is_returned_again(near: httpx2.AsyncClient, project: str, lose: Any) -> None:
+    datasets = (await near.get("/datasets")).json()["datasets"]
     lose(evaluations, "shown")
     body = [{"model_id": public_id("scripted/echo"), "dataset_id": datasets[0]["id"]}]
-    first, second = await thrice(client, f"{project}/evaluations", body)
+    first, second = await thrice(near, f"{project}/evaluations", body)
     made = {first["data"][0]["id"], second.json()["data"][0]["id"]}
-    listed = (await client.get("/evaluations")).json()
+    listed = (await near.get("/evaluations")).json()
     assert {one["id"] for one in listed["evaluations"]} == made
     assert (listed["total_count"], len(made)) == (2, 2)
 
 
-async def test_a_judge_whose_answer_was_lost_is_there_once(client: httpx2.AsyncClient, project: str, lose: Any) -> None:
+async def test_a_judge_whose_answer_was_lost_is_there_once(near: httpx2.AsyncClient, project: str, lose: Any) -> None:
     lose(judges, "wrapped")
-    first, second = await thrice(client, f"{project}/judges", {"name": "polite", "evaluation_goal": "Is it polite?"})
+    first, second = await thrice(near, f"{project}/judges", {"name": "polite", "evaluation_goal": "Is it polite?"})
     assert second.status_code == 409
-    (listed,) = unwrapped((await client.get(f"{project}/judges")).json())["judges"]
+    (listed,) = unwrapped((await near.get(f"{project}/judges")).json())["judges"]
     assert (listed["id"], listed["version"]) == (data(first)["id"], 1)
 
 
 async def test_a_file_whose_ids_were_lost_and_a_verdict_asked_for_twice(
-    client: httpx2.AsyncClient, project: str, lose: Any
+    near: httpx2.AsyncClient, project: str, lose: Any
 ) -> None:
     content = json.dumps({"input": uuid.uuid4().hex})
-    announced = await client.post(f"{project}/traces/upload", json={"filename": "a.json", "type": "", "size": 1})
-    await client.put(unwrapped(announced.json())["url"], content=content)
+    announced = await near.post(f"{project}/traces/upload", json={"filename": "a.json", "type": "", "size": 1})
+    await near.put(unwrapped(announced.json())["url"], content=content)
     lose(traces, "wrapped")
-    first, second = await thrice(client, f"{project}/traces", {"filename": "a.json"})
+    first, second = await thrice(near, f"{project}/traces", {"filename": "a.json"})
     # The file was used up by the first, so the third finds none.
     assert second.status_code == 404
     (trace,) = unwrapped(first)["trace_ids"]
-    await client.post(f"{project}/judges", json={"name": "polite", "evaluation_goal": "Is it polite?"})
+    await near.post(f"{project}/judges", json={"name": "polite", "evaluation_goal": "Is it polite?"})
     lose(trace_evaluations, "wrapped")
-    first, second = await thrice(client, f"{project}/trace-evaluations", {"trace_id": trace, "judge_id": "polite"})
-    listed = unwrapped((await client.get(f"{project}/trace-evaluations")).json())
+    first, second = await thrice(near, f"{project}/trace-evaluations", {"trace_id": trace, "judge_id": "polite"})
+    listed = unwrapped((await near.get(f"{project}/trace-evaluations")).json())
     assert {one["id"] for one in listed["trace_evaluations"]} == {
         unwrapped(first)["id"],
         unwrapped(second.json())["id"],

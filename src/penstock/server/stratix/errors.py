@@ -18,13 +18,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from penstock.errors import BalanceExhausted, Problem
+from penstock.errors import Problem
 from penstock.server.answers import answer
 from penstock.server.problems import REQUEST_ID
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
-
-_NO_CREDITS = "insufficient credits"
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +38,6 @@ class Refusal(msgspec.Struct, omit_defaults=True):
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - what the handler is registered for
-    code, message = error.code, error.detail
-    if isinstance(error, BalanceExhausted):
-        # The words that those clients and their tests look for.
-        code = "ecu_exhausted"
-        if _NO_CREDITS not in message:
-            message = f"{_NO_CREDITS}: {message}"
     faults = [{"path": fault.path, "message": fault.message} for fault in error.errors]
     headers = {}
     if error.retry_after_seconds is not None:
@@ -53,7 +45,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="penstock"'
-    return _refuse(request, error.status, code, message, headers, faults)
+    return _refuse(request, error.status, error.code, error.detail, headers, faults)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
