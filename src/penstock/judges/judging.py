@@ -29,6 +29,7 @@ from penstock.models.gateway import Gateway
 from penstock.models.meter import Meter
 from penstock.models.wire import Message, ModelRequest
 from penstock.traces.model import Span, Trace
+from penstock.traces.reading import TraceReader
 from penstock.types import Json, Tenant
 
 TURN = "turn"
@@ -56,6 +57,15 @@ class Material:
 
 
 Subject = TraceSubject | Sample | Material
+
+
+async def whole_trace(traces: TraceReader, tenant: Tenant, trace_id: str) -> TraceSubject:
+    """A trace as judges see it. Raises `NotFound`, also where it is deleted while it is read: nothing is judged by the
+    part that was left of it."""
+    trace = await traces.get(tenant, trace_id)
+    spans = await traces.spans(trace)
+    await traces.get(tenant, trace_id)
+    return TraceSubject(trace, spans)
 
 
 class Asks(Protocol):

@@ -14,14 +14,13 @@ from penstock.evaluations import results
 from penstock.evaluations.model import Evaluation
 from penstock.executions.model import Status
 from penstock.judges.choosing import Chosen, sampled
-from penstock.judges.judging import WHOLE_CHARS
+from penstock.judges.judging import WHOLE_CHARS, TraceSubject, whole_trace
 from penstock.judges.pairwise.comparing import Pair
 from penstock.judges.pairwise.requests import MAX_PAIRS, PairwiseRequest
 from penstock.judges.reading import TraceText
 from penstock.storage import evaluations as evaluation_rows
 from penstock.storage import trace_evaluations as rows
 from penstock.storage.store import Store
-from penstock.traces.model import Span, Trace
 from penstock.traces.reading import TraceReader
 from penstock.types import Json, Tenant
 
@@ -121,10 +120,10 @@ class Pairs:
 
     async def _trace(self, tenant: Tenant, trace_id: str) -> str:
         try:
-            trace = await self.traces.get(tenant, trace_id)
+            subject = await whole_trace(self.traces, tenant, trace_id)
         except NotFound as error:
             raise StepError("trace_unknown", "The trace has been deleted since it was to be compared.") from error
-        return await asyncio.to_thread(_text, trace, await self.traces.spans(trace))
+        return await asyncio.to_thread(_text, subject)
 
     async def _row(self, tenant: Tenant, evaluation_id: str, number: int) -> tuple[Json, Json]:
         """Input and answer of a row."""
@@ -136,9 +135,9 @@ class Pairs:
         raise StepError("evaluation_unknown", "The evaluation has been deleted since its answers were to be compared.")
 
 
-def _text(trace: Trace, spans: Sequence[Span]) -> str:
+def _text(subject: TraceSubject) -> str:
     """A trace in half of what a judge is shown at once."""
-    text = TraceText(trace, spans)
+    text = TraceText(subject.trace, subject.spans)
     whole = text.whole(WHOLE_CHARS // 2)
     return text.abridged(WHOLE_CHARS // 2) if whole is None else whole
 
