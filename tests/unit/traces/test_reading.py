@@ -246,7 +246,7 @@ async def test_an_export_stays_readable_when_its_traces_are_deleted_meanwhile(st
         ]
         await ingestion.accept(TENANT, spans, source="shop")
     pieces = export(reader, TENANT, TraceFilter(), "jsonl")
-    written = [await anext(pieces), await anext(pieces)]
+    written = [await anext(pieces)]
     assert await reader.delete_many(TENANT, ["d0", "d1"]) == 2
     lines = b"".join([*written, *[piece async for piece in pieces]]).splitlines()
     assert [len(json.loads(line)["spans"]) for line in lines] == [PAGE]
