@@ -41,7 +41,7 @@ _WHY: dict[Kind, str] = {
     "money": "Nobody has looked up the order.",
     "sorry": "The customer knows no more than before.",
 }
-_ORDER: tuple[Kind, ...] = ("good", "money", "good", "sorry", "good", "rude")
+_ORDER: tuple[Kind, ...] = ("good", "money", "sorry", "good", "rude", "money", "good", "sorry")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Case:
 
 
 def cases(count: int) -> list[Case]:
-    """So many: half of them good, and a sixth each that is rude, pays out unasked, or is only sorry."""
+    """So many: of eight three are good, two pay out unasked, two are only sorry, and one is rude."""
     kinds = [_ORDER[number % len(_ORDER)] for number in range(count)]
     return [
         Case(kind, f"Where is order {1000 + number}?", _SAID[kind].format(n=1000 + number))

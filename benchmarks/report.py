@@ -19,6 +19,7 @@ NAMES = (
     "fan_out",
     "eta_calibration",
     "agreement_coverage",
+    "optimization",
     "fairness",
     "list_scale",
     "trace_scale",
