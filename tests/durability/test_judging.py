@@ -5,6 +5,7 @@ The model is played by one scripted server in a process of its own, whose log sa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -12,12 +13,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from penstock.testing.model_server import ModelServer
 from penstock.testing.penstock_process import PenstockProcess
+from penstock.testing.receiver import WebhookReceiver
 
 TRACES = 60
 CONCURRENCY = 10
@@ -159,3 +163,31 @@ def test_killed_between_the_turns_of_a_judge_no_turn_is_asked_again(world: World
     assert [count for prompt, count in calls.items() if seen[0] in prompt] == [1]
     assert max(calls.values()) <= 2
     assert world.get(f"/executions/{execution}")["usage"]["modelCalls"] == TURNS
+
+
+def test_killed_before_its_end_a_threshold_is_told_of_once(tmp_path: Path) -> None:
+    allowed = {"PENSTOCK_ALLOWED_NETWORKS": "127.0.0.0/8"}
+    crash = {**allowed, "PENSTOCK_CRASH_AT": "end.in_transaction"}
+    with ModelServer.start(rules=[says("no")]) as model, WebhookReceiver() as receiver:
+        with PenstockProcess(tmp_path / "data", environment=crash) as doomed:
+            world = World(doomed, model)
+            endpoint = {"url": receiver.url, "events": ["trace_evaluation.threshold"]}
+            doomed.post("/webhooks/endpoints", endpoint).raise_for_status()
+            saved = {"name": "m", "provider": "openai", "baseUrl": f"{model.url}/v1", "apiKey": "k", "modelName": "m"}
+            doomed.post("/models", saved).raise_for_status()
+            doomed.post("/judges", {"name": "kind", "evaluationGoal": "Kind?", "model": "m"}).raise_for_status()
+            traces = world.send({"output": "a"}, {"output": "b"})
+            thresholds = [{"passRate": 0.5}]
+            execution = world.begin("/trace-evaluations", judges=["kind"], traces=traces, thresholds=thresholds)
+            with contextlib.suppress(httpx2.TransportError):
+                while doomed.client.get("/healthz"):
+                    time.sleep(0.01)
+        with PenstockProcess(tmp_path / "data", environment=allowed) as penstock:
+            assert penstock.wait(execution)["status"] == "completed"
+            receiver.wait_for(1)
+            kept = penstock.client.get("/webhooks/deliveries", params={"execution": execution}).json()["data"]
+        told = [json.loads(one.body) for one in receiver.received()]
+    assert len(kept) == 1
+    assert [one["type"] for one in told] == ["trace_evaluation.threshold"]
+    assert (told[0]["data"]["executionId"], told[0]["data"]["passRate"]["mean"]) == (execution, 0)
+    assert told[0]["data"]["scored"] == 2
