@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from penstock.traces.conventions import understood
-from penstock.traces.model import LATEST_NS, ReceivedSpan, Span, SpanStatus
+from penstock.traces.model import LATEST_NS, MAX_SPAN_BYTES, ReceivedSpan, Span, SpanStatus
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 _STATUSES: tuple[SpanStatus, ...] = ("unset", "ok", "error")
@@ -57,6 +59,13 @@ def received(fields: Fields, resource: Mapping[str, Any]) -> ReceivedSpan:
         **understood(fields.name, fields.attributes, fields.events),
     )
     return ReceivedSpan(fields.trace_id, span, resource)
+
+
+def too_large(original: bytes | msgspec.Raw) -> Refused | None:
+    """Why a span cannot be kept, by its size alone: asked before the work of reading it."""
+    if len(memoryview(original)) <= MAX_SPAN_BYTES:
+        return None
+    return Refused(f"a span is larger than {MAX_SPAN_BYTES:,} bytes, the most that one may have")
 
 
 def with_scope(resource: Mapping[str, Any], name: str, version: str) -> Mapping[str, Any]:

@@ -12,7 +12,16 @@ from typing import Any
 
 import msgspec
 
-from penstock.traces.otlp.fields import SPAN_ID_BYTES, TRACE_ID_BYTES, Fields, Refused, event, link, with_scope
+from penstock.traces.otlp.fields import (
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    Fields,
+    Refused,
+    event,
+    link,
+    too_large,
+    with_scope,
+)
 
 _HEX = re.compile(r"[0-9a-f]*")
 
@@ -113,7 +122,7 @@ def spans_of(body: bytes) -> Iterator[tuple[Fields | Refused, Mapping[str, Any]]
 
 def _fields_or_fault(raw: msgspec.Raw) -> Fields | Refused:
     try:
-        return _fields(msgspec.json.decode(raw, type=_Span), raw.copy())
+        return too_large(raw) or _fields(msgspec.json.decode(raw, type=_Span), raw.copy())
     except RecursionError:
         return Refused("a span is nested too deep")
     except (msgspec.DecodeError, ValueError) as error:

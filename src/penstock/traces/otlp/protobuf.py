@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from penstock.traces.otlp.fields import Fields, event, link, with_scope
+from penstock.traces.otlp.fields import Fields, Refused, event, link, too_large, with_scope
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -17,8 +17,9 @@ _NO_NUMBERS = {inf: "Infinity", -inf: "-Infinity"}
 """What JSON has no number for, as protobuf's JSON writes it: https://protobuf.dev/programming-guides/json/"""
 
 
-def spans_of(body: bytes) -> Iterator[tuple[Fields, Mapping[str, Any]]]:
-    """Each span with what is known of its sender. Raises ValueError for a body that is no such message."""
+def spans_of(body: bytes) -> Iterator[tuple[Fields | Refused, Mapping[str, Any]]]:
+    """Each span with what is known of its sender, or why it is none. Raises ValueError for a body that is no such
+    message."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -31,10 +32,11 @@ def spans_of(body: bytes) -> Iterator[tuple[Fields, Mapping[str, Any]]]:
         for of_scope in of_resource.scope_spans:
             sender = with_scope(resource, of_scope.scope.name, of_scope.scope.version)
             for span in of_scope.spans:
-                yield _fields(span), sender
+                original = span.SerializeToString()
+                yield too_large(original) or _fields(span, original), sender
 
 
-def _fields(span: Span) -> Fields:
+def _fields(span: Span, original: bytes) -> Fields:
     return Fields(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
@@ -47,7 +49,7 @@ def _fields(span: Span) -> Fields:
         attributes=_attributes(span.attributes),
         events=[event(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in span.events],
         links=[link(e.trace_id.hex(), e.span_id.hex(), _attributes(e.attributes)) for e in span.links],
-        original=span.SerializeToString(),
+        original=original,
     )
 
 
