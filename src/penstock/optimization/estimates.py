@@ -21,6 +21,15 @@ _REPLY_CHARS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """So many metric calls, and so many reflections by a model."""
+
+    metric_calls: int
+    reflections: int
+    reflection_model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """The most that all model calls take. `unpriced`: models whose price nobody knows; they are left out of it."""
 
@@ -29,16 +38,8 @@ class Cost:
     unpriced: tuple[str, ...]
 
 
-async def most_cost(
-    models: Gateway,
-    tenant: Tenant,
-    target: Target,
-    examples: Sequence[Example],
-    metric_calls: int,
-    reflections: int,
-    reflection_model: str,
-) -> Cost:
-    """The cost of so many metric calls and reflections. Each question to a model may need its correction."""
+async def most_cost(models: Gateway, tenant: Tenant, target: Target, examples: Sequence[Example], work: Work) -> Cost:
+    """The cost of the work. Each question to a model may need its correction."""
     largest, model = Most(), ""
     for example in examples[:SAMPLED]:
         request, times = await target.request(target.instruction, example)
@@ -47,8 +48,8 @@ async def most_cost(
         largest = max(largest, most, key=lambda one: (one.amounts.nanos, one.amounts.tokens))
     seen = [(example, Result(0.0, saw="x" * _REPLY_CHARS)) for example in examples[:MINIBATCH]]
     prompt = reflection_prompt(target, target.instruction, seen)
-    amounts, priced = await models.most(tenant, reflection_request(reflection_model, prompt))
-    reflecting = Most(1, 0, amounts, priced).times(reflections)
-    metric = largest.times(metric_calls)
-    unpriced = {name for name, one in ((model, metric), (reflection_model, reflecting)) if not one.priced}
+    amounts, priced = await models.most(tenant, reflection_request(work.reflection_model, prompt))
+    metric = largest.times(work.metric_calls)
+    reflecting = Most(1, 0, amounts, priced).times(work.reflections)
+    unpriced = {name for name, one in ((model, metric), (work.reflection_model, reflecting)) if not one.priced}
     return Cost(2 * metric.asked + reflecting.asked, metric.amounts + reflecting.amounts, tuple(sorted(unpriced)))

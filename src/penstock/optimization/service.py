@@ -15,7 +15,7 @@ from penstock.executions.model import Execution, Options, Status, Submission
 from penstock.executions.service import ExecutionService
 from penstock.flows.service import small_metadata
 from penstock.models.gateway import Gateway
-from penstock.optimization.estimates import most_cost
+from penstock.optimization.estimates import Cost, Work, most_cost
 from penstock.optimization.job import ItemInput, OptimizationJob
 from penstock.optimization.model import (
     BUDGETS,
@@ -114,6 +114,7 @@ class Optimizations:
                 request_hash=request.request_hash,
                 created_by=request.created_by,
                 alongside=alongside,
+                most_ecu_micros=plan.estimated.ecu_micros,
             )
         )
         return Started(submitted)
@@ -123,18 +124,12 @@ class Optimizations:
         kind = self._world.kinds[_kind_of(request.subject)]
         pinned = await kind.pin(tenant, request.subject)
         _check_examples(pinned)
-        needed = least_budget(len(pinned.examples))
-        if metric_calls < needed:
-            message = (
-                f"{metric_calls:,} metric calls are less than one pass over these examples, which takes {needed:,}"
-            )
-            raise _invalid("budget_too_small", "budget", message)
+        _check_budget(metric_calls, len(pinned.examples))
         divided = split(pinned.examples, metric_calls, request.seed)
-        model = await self._reflection_model(tenant, request.reflection_model)
-        reflections = most_reflections(divided.parts, metric_calls)
         target = kind.open(tenant, pinned.snapshot)
-        cost = await most_cost(self._world.models, tenant, target, pinned.examples, metric_calls, reflections, model)
-        notes = (*pinned.notes, *_notes(divided))
+        model = await self._reflection_model(tenant, request.reflection_model)
+        work = Work(metric_calls, most_reflections(divided.parts, metric_calls), model)
+        cost = await most_cost(self._world.models, tenant, target, pinned.examples, work)
         plan = Plan(
             target_kind=kind.name,
             subject_id=pinned.subject_id,
@@ -150,22 +145,9 @@ class Optimizations:
             parts=divided.parts,
             estimated=cost.amounts,
             left_out=pinned.left_out,
-            notes=notes,
+            notes=(*pinned.notes, *_notes(divided)),
         )
-        estimate = OptimizationEstimate(
-            budget=budget,
-            metric_calls=metric_calls,
-            needed_calls=needed,
-            reflection_calls=reflections,
-            model_calls=cost.calls,
-            annotations=pinned.annotations,
-            parts=divided.parts,
-            cost=cost.amounts,
-            unpriced=cost.unpriced,
-            left_out=pinned.left_out,
-            notes=notes,
-        )
-        return _Prepared(pinned, plan, estimate)
+        return _Prepared(pinned, plan, _estimate(plan, work, cost))
 
     async def _reflection_model(self, tenant: Tenant, wanted: str | None) -> str:
         catalog = self._world.models.catalog
@@ -282,6 +264,30 @@ def _check_examples(pinned: Pinned) -> None:
             "labels that say something else too"
         )
         raise _invalid("one_class_only", "subject", message)
+
+
+def _check_budget(metric_calls: int, examples: int) -> None:
+    """Raises `Invalid` for less than one pass."""
+    needed = least_budget(examples)
+    if metric_calls < needed:
+        message = f"{metric_calls:,} metric calls are less than one pass over these examples, which takes {needed:,}"
+        raise _invalid("budget_too_small", "budget", message)
+
+
+def _estimate(plan: Plan, work: Work, cost: Cost) -> OptimizationEstimate:
+    return OptimizationEstimate(
+        budget=plan.budget,
+        metric_calls=plan.metric_calls,
+        needed_calls=least_budget(plan.parts.train + plan.parts.validation + plan.parts.test),
+        reflection_calls=work.reflections,
+        model_calls=cost.calls,
+        annotations=plan.annotations,
+        parts=plan.parts,
+        cost=cost.amounts,
+        unpriced=cost.unpriced,
+        left_out=plan.left_out,
+        notes=plan.notes,
+    )
 
 
 def _notes(divided: Split) -> list[str]:
