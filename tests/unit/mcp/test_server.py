@@ -191,6 +191,32 @@ async def test_a_judge_is_made_and_judges_traces(client: Caller) -> None:
     assert few["judges"][0]["scored"] == 1
 
 
+# Optimizations
+
+
+async def test_a_judge_is_optimized_and_what_is_no_better_is_not_applied(
+    client: Caller, server: PenstockProcess
+) -> None:
+    with Penstock(server.url, API_KEY) as penstock:
+        said = [{"trace_id": f"t{n}", "input": "hi", "output": "Sorry." if n % 2 else "Done."} for n in range(20)]
+        penstock.traces.upload(said, source="labelled")
+        penstock.judges.create("strict", "Is it good?", {"model": "scripted/fixed:{}"})
+        for n in range(20):
+            penstock.annotations.add(f"t{n}", "fail" if n % 2 else "pass", judge="strict")
+    estimate = await asked(client, "estimate_optimization", subject="strict", budget=60)
+    assert (estimate["metric_calls"], estimate["labels"]) == (60, 20)
+    options = {"reflectionModel": "scripted/fixed:no fences"}
+    found = await asked(client, "run_optimization", subject="strict", budget=60, options=options, wait_seconds=50)
+    assert (found["status"], found["outcome"]) == ("completed", "kept")
+    assert found["before"]["score"] == 0.0
+    assert "marks" in found["tried"][-1]["reason"]
+    again = await asked(client, "get_optimization", optimization=found["optimization"], wait_seconds=1)
+    assert again["subject"] == "judge strict, version 1"
+    assert "the old instruction stays" in await refused(
+        client, "apply_optimization", optimization=found["optimization"]
+    )
+
+
 # Refusals
 
 
@@ -205,6 +231,8 @@ async def test_a_judge_is_made_and_judges_traces(client: Caller) -> None:
         ("get_evaluation", {"evaluation": "nope"}, "The list tools show"),
         ("create_judge", {"name": "kind", "goal": "x"}, "already exists"),
         ("evaluate_traces", {"judges": ["nobody"]}, "nobody"),
+        ("run_optimization", {"subject": "kind"}, "10"),
+        ("estimate_optimization", {"subject": "prompt:nobody"}, "nobody"),
         ("read_results", {"some_id": "exec_nope"}, "exec_nope"),
         ("get_execution", {"execution_id": ""}, "at least 1"),
         ("no_such_tool", {}, "no_such_tool"),
@@ -232,7 +260,15 @@ async def test_tools_say_whether_they_read_or_change(server: PenstockProcess) ->
     async with AsyncPenstock(server.url, API_KEY) as penstock, Client(build_server(penstock)) as client:
         tools = {tool.name: tool.annotations for tool in (await client.list_tools()).tools}
     changing = {name for name, hints in tools.items() if hints is None or not hints.read_only_hint}
-    assert changing == {"run_flow", "cancel_execution", "run_evaluation", "create_judge", "evaluate_traces"}
+    assert changing == {
+        "run_flow",
+        "cancel_execution",
+        "run_evaluation",
+        "create_judge",
+        "evaluate_traces",
+        "run_optimization",
+        "apply_optimization",
+    }
     assert {name for name, hints in tools.items() if hints and hints.destructive_hint} == {"cancel_execution"}
     page = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text(encoding="utf-8")
     assert not {name for name in tools if f"`{name}`" not in page}
