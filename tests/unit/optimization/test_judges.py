@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from penstock.errors import Conflict, Forbidden, Invalid, NotFound
-from penstock.executions.model import Execution, Status
+from penstock.executions.model import Execution, RetryRequest, Status
 from penstock.judges.annotations import NewAnnotation
 from penstock.judges.definition import JudgeChange
 from penstock.optimization.model import JudgeSubject, Optimization, OptimizationFilter, OptimizationRequest
@@ -308,3 +308,51 @@ async def test_a_cancel_ends_it_at_once_and_leaves_no_thread(engine: TestEngine,
     ended: Execution = await engine.engine.executions.wait(engine.tenant, started.id, 10)
     assert ended.status == Status.CANCELLED
     assert not [one for one in threading.enumerate() if one.name.startswith("penstock-search")]
+
+
+async def test_a_retry_makes_only_the_calls_that_failed(engine: TestEngine, server: ModelServer) -> None:
+    broken = {"model": "judge", "contains": "case 7;", "status": 400, "error": "not today"}
+    server.script([broken, *JUDGING, *REFLECTING])
+    await prepare(engine, 12)
+    failed = await run(engine)
+    error = failed.execution.error
+    assert (failed.execution.status, failed.report) == (Status.FAILED, None)
+    assert error is not None
+    assert "not today" in f"{error.message} {error.cause}"
+    with pytest.raises(Conflict) as refused:
+        await engine.engine.optimizations.apply(engine.tenant, failed.id)
+    assert refused.value.code == "optimization_not_completed"
+
+    before = metric_calls(server)
+    server.script([*JUDGING, *REFLECTING])
+    await engine.engine.executions.retry(engine.tenant, failed.id, RetryRequest(items="failed"))
+    await engine.engine.executions.wait(engine.tenant, failed.id, 60)
+    done = await engine.engine.optimizations.get(engine.tenant, failed.id)
+    again = metric_calls(server) - before
+    assert done.report is not None
+    assert all("case 7;" in prompt for prompt in again.keys() & before.keys())
+    assert metric_calls(server).total() - sum(before[one] for one in before if "case 7;" in one) == (
+        done.report.metric_calls
+    )
+
+
+async def test_the_package_prints_nothing(
+    engine: TestEngine, server: ModelServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await prepare(engine, 12)
+    assert (await run(engine)).report is not None
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_the_same_seed_asks_the_same_and_another_one_something_else(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    server.script([*JUDGING, {"model": "mirror", "text": GOOD}])
+    await prepare(engine)
+    asked = []
+    for seed, concurrency in ((1, 1), (1, 8), (2, 8)):
+        server.reset()
+        await run(engine, seed=seed, concurrency=concurrency)
+        asked.append(Counter(call["prompt"] for call in server.calls()))
+    assert asked[0] == asked[1], "whatever comes back first"
+    assert asked[1] != asked[2]
