@@ -32,6 +32,9 @@ _SEED = 20_240_229
 _AT_ONCE = 2_000_000
 """So many numbers of resamples are held at a time."""
 _EPSILON = 1e-12
+FEW = 10
+_ONE_ANSWER = "one of them gave one and the same answer throughout, so it is 0 whatever the other said"
+_PERFECT = "perfect agreement, so only n tells how sure it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +151,18 @@ def cohens_kappa(table: Sequence[Sequence[int]], *, weights: Weights = "none", l
     error = math.sqrt(max(0.0, spread) / n) / (1 - expected)
     alone = math.sqrt(max(0.0, float((shares * agreeing**2).sum()) - observed**2) / n)
     far = normal_quantile(level) * error
+    interval = _score_interval(observed, expected, n, max(alone, error * (1 - expected)), level)
+    one_answer = 1 in (np.count_nonzero(rows), np.count_nonzero(columns))
     return Coefficient(
         value,
         n,
         observed,
         expected,
         error,
-        _score_interval(observed, expected, n, max(alone, error * (1 - expected)), level),
+        interval,
         _bootstrap_kappa(counts, agreeing, level),
         (max(-1.0, value - far), min(1.0, value + far)),
-        note="perfect agreement, so only n tells how sure it is" if error < _EPSILON and observed == 1 else None,
+        note=_ONE_ANSWER if one_answer else _few(n) or (_PERFECT if observed == 1 else None),
     )
 
 
@@ -213,7 +218,7 @@ class _Ratings:
         seen, chance = 1 - observed / farthest, 1 - expected / farthest
         spread = max(alone, error * (1 - chance))
         interval = _score_interval(seen, chance, n, spread, level)
-        return Coefficient(value, n, seen, chance, error, interval, self._bootstrap(n, level))
+        return Coefficient(value, n, seen, chance, error, interval, self._bootstrap(n, level), note=_few(n))
 
     def _disagreement(self, weights: Vector) -> tuple[Vector, Vector, Vector]:
         """Observed, expected and largest possible disagreement for each row of weights of the patterns."""
@@ -286,6 +291,10 @@ class _Ratings:
             for start in range(0, RESAMPLES, size)
         ]
         return _percentiles(np.concatenate(found), level)
+
+
+def _few(n: int) -> str | None:
+    return f"fewer than {FEW} were rated, which says little" if n < FEW else None
 
 
 def _agreeing(size: int, weights: Weights) -> Vector:
