@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import playback
+from labels import labels_of
 
 from penstock import Penstock, PenstockError
 from penstock.cli.output import plain
@@ -33,7 +34,6 @@ from penstock.testing.penstock_process import API_KEY, PenstockProcess
 
 HERE = Path(__file__).resolve().parent
 CASES = HERE / "cases.jsonl"
-LABELS = HERE / "labels.jsonl"
 JUDGE = "helpful"
 BUDGET = "light"
 
@@ -108,9 +108,8 @@ class Loop:
     def label(self, traces: Mapping[str, str]) -> None:
         """What people say, from a file; a real team labels what `annotations next` puts first."""
         title("People label")
-        labels = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
         file = self.folder / "labels.jsonl"
-        lines = [{"trace": traces[label.pop("case")], **label} for label in labels]
+        lines = [*labels_of(traces)]
         file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         told = self.penstock.annotations.import_file(file, judge=JUDGE)
         authors = sorted({line["author"] for line in lines})
