@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from penstock.accounts.compute_units.balances import Grant
@@ -14,7 +15,9 @@ from penstock.accounts.compute_units.ledger import LEAST_MICROS
 from penstock.errors import BalanceExhausted, Conflict
 from penstock.executions.item import Attempt, ItemRun
 from penstock.executions.model import Budget, Execution, ResumeRequest, RetryRequest, Status
+from penstock.models.compute_units import SHIPPED, Rates
 from penstock.models.usage import Amounts, Usage
+from penstock.storage import webhooks as webhook_rows
 from penstock.storage.store import Transaction, rows_of
 from penstock.testing.core import TENANT, Core, open_core, refuse
 from penstock.types import Json
@@ -276,3 +279,52 @@ async def test_what_is_deleted_stays_in_the_ledger_and_in_reports(tmp_path: Path
         entry = (await ask(core, "select * from compute_unit_entries"))[0]
         assert (entry["execution_id"], entry["used_micros"]) == (ended.id, 4 * PRICE)
         assert (await ask(core, "select sum(ecu_micros) as n from usage_days"))[0]["n"] == 4 * PRICE
+
+
+async def test_a_retry_is_charged_by_the_rates_it_was_submitted_under(tmp_path: Path) -> None:
+    rates: list[Rates] = []
+
+    async def work(item: ItemRun) -> Json:
+        def note(attempt: Attempt) -> Json:
+            rates.append(attempt.meter.rates)
+            return refuse()
+
+        return await core.step(item, "only", note)
+
+    async with open_core(tmp_path / "store.db") as core:
+        before = await core.run([1], work)
+        given = dict.fromkeys(("inference", "judge", "trace_evaluation", "metric", "usd", "million_tokens"), "1")
+        await core.units.rates.change(TENANT, given, None)
+        await core.service.retry(TENANT, before.id, RetryRequest())
+        await core.finished(before)
+        after = await core.run([1], work)
+    # Another process looks the version up.
+    async with open_core(tmp_path / "store.db") as core:
+        core.work = work
+        await core.service.retry(TENANT, after.id, RetryRequest())
+        await core.finished(after)
+    assert [one.inference for one in rates] == [SHIPPED.inference, SHIPPED.inference, 1_000_000, 1_000_000]
+
+
+async def test_each_warning_comes_once_until_there_is_another_grant(tmp_path: Path) -> None:
+    async with open_core(tmp_path / "store.db") as core:
+        core.work = Work().on(core)
+        await core.store.write(
+            webhook_rows.insert_endpoint(
+                TENANT, url="https://example.com/hook", description="", events='["compute_units.low"]'
+            )
+        )
+        told: list[list[int]] = []
+        for _ in range(2):
+            account = await core.units.balances.of(TENANT)
+            if account.granted_micros:
+                await core.units.balances.grant(TENANT, Grant("adjustment", -account.balance_micros))
+            await grant(core, 10 * PRICE)
+            for _ in range(5):
+                await core.finished(await core.submit([1]))
+            rows = await ask(core, "select event, body from webhook_deliveries order by id")
+            assert {row["event"] for row in rows} == {"compute_units.low"}
+            told.append([msgspec.json.decode(row["body"])["data"]["percent"] for row in rows])
+        assert told == [[20, 5], [20, 5, 20, 5]]
+        notes = await ask(core, "select note from compute_unit_entries where kind = 'warning'")
+        assert len(notes) == 4
