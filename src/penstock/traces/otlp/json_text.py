@@ -17,6 +17,7 @@ from penstock.traces.otlp.fields import (
     TRACE_ID_BYTES,
     Fields,
     Refused,
+    check_count,
     event,
     link,
     too_large,
@@ -111,6 +112,8 @@ def spans_of(body: bytes) -> Iterator[tuple[Fields | Refused, Mapping[str, Any]]
         raise ValueError("it is nested too deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from None
+    scopes = [scope for each in request.resource_spans or () for scope in each.scope_spans or ()]
+    check_count(sum(len(scope.spans or ()) for scope in scopes))
     for of_resource in request.resource_spans or ():
         resource = _attributes((of_resource.resource or _Resource()).attributes)
         for of_scope in of_resource.scope_spans or ():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from penstock.traces.otlp.fields import Fields, Refused, event, link, too_large, with_scope
+from penstock.traces.otlp.fields import Fields, Refused, check_count, event, link, too_large, with_scope
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -27,6 +27,7 @@ def spans_of(body: bytes) -> Iterator[tuple[Fields | Refused, Mapping[str, Any]]
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
         raise ValueError(str(error)) from None
+    check_count(sum(len(of_scope.spans) for each in request.resource_spans for of_scope in each.scope_spans))
     for of_resource in request.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
         for of_scope in of_resource.scope_spans:
