@@ -195,9 +195,20 @@ class Optimizations:
         since; `force` overrides the last two. Raises what the subject's kind does.
         """
         found = await self.get(tenant, optimization_id)
-        plan, report = found.plan, found.report
+        subject_id = found.plan.subject_id
         if found.applied_version is not None:
-            return Applied(plan.subject_id, found.applied_version, again=True)
+            return Applied(subject_id, found.applied_version, again=True)
+        try:
+            return Applied(subject_id, await self._apply(found, force=force, by=by))
+        except Conflict:
+            # Somebody else may have applied it meanwhile.
+            found = await self.get(tenant, optimization_id)
+            if found.applied_version is None:
+                raise
+            return Applied(subject_id, found.applied_version, again=True)
+
+    async def _apply(self, found: Optimization, *, force: bool, by: str | None) -> int:
+        plan, report, tenant = found.plan, found.report, found.tenant
         if found.execution.status != Status.COMPLETED or report is None:
             detail = f"The optimization is {found.execution.status.value}; only one that is completed can be applied."
             raise Conflict("optimization_not_completed", detail)
@@ -207,17 +218,14 @@ class Optimizations:
         kind = self._world.kinds[plan.target_kind]
         write = await kind.apply(tenant, plan.snapshot, report.optimized, force=force, by=by)
 
-        def apply() -> Transaction[int | None]:
-            if (yield from rows.is_applied(tenant, optimization_id)):
-                return None
+        def apply() -> Transaction[int]:
+            if (yield from rows.is_applied(tenant, found.id)):
+                raise Conflict("applied_already", "It has been applied just now.")
             version = yield from write
-            yield from rows.mark_applied(tenant, optimization_id, version, now_ms())
+            yield from rows.mark_applied(tenant, found.id, version, now_ms())
             return version
 
-        version = await self._store.write(apply())
-        if version is None:
-            return await self.apply(tenant, optimization_id, force=force, by=by)
-        return Applied(plan.subject_id, version)
+        return await self._store.write(apply())
 
     # Running
 

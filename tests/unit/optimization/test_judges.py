@@ -258,6 +258,15 @@ async def test_a_judge_that_changed_is_not_overwritten_unless_forced(engine: Tes
     assert (forced.new_version, latest.goal, latest.threshold) == (3, done.report.optimized, 0.7)
 
 
+async def test_applied_twice_at_once_it_is_applied_once(engine: TestEngine, server: ModelServer) -> None:
+    await prepare(engine, 12)
+    done = await run(engine)
+    apply = engine.engine.optimizations.apply
+    both = await asyncio.gather(*(apply(engine.tenant, done.id, force=force) for force in (True, False, True)))
+    assert {one.new_version for one in both} == {2}
+    assert sorted(one.again for one in both) == [False, True, True]
+
+
 async def test_nothing_better_is_not_applied(engine: TestEngine, server: ModelServer) -> None:
     server.script([*JUDGING, {"model": "mirror", "text": BAD}])
     await prepare(engine)
