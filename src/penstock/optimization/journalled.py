@@ -19,7 +19,6 @@ from penstock.models.gateway import Gateway
 from penstock.optimization.model import Example, Result
 from penstock.optimization.reflection import reflection_request
 from penstock.optimization.targets import Target
-from penstock.optimization.thinking import Unwound
 from penstock.types import Json, Tenant
 
 SCORE_PREFIX = "score:"
@@ -30,10 +29,6 @@ _SILENT = {
     "model_declined": "The reflecting model declines to answer.",
 }
 """Failures of a reflection that cost a proposal only."""
-
-
-class BudgetSpent(Unwound):
-    """The next metric calls are more than are left; none of them was made."""
 
 
 class Calls:
@@ -60,16 +55,19 @@ class Calls:
         """Let so many more metric calls be made."""
         self._allowed += more
 
+    def fits(self, instruction: str, examples: Sequence[Example]) -> bool:
+        """Whether as many metric calls as this takes are left."""
+        return len(self._new(instruction, examples)) <= self.left
+
     async def score(self, instruction: str, examples: Sequence[Example]) -> list[Result]:
         """What the instruction comes to on each example, in their order, at most so many at once as the execution may.
 
-        What was scored before costs nothing. Raises `BudgetSpent` before the first call when not all of them are
-        allowed; `ItemFailed` when one fails for good, once those in flight are recorded.
+        What was scored before costs nothing. Raises ValueError before the first call when they do not fit (see
+        `fits`), `ItemFailed` when one fails for good, once those in flight are recorded.
         """
-        key = _digest(instruction)[:12]
-        new = {example.id: example for example in examples if (key, example.id) not in self._results}
+        key, new = _key(instruction), self._new(instruction, examples)
         if len(new) > self.left:
-            raise BudgetSpent
+            raise ValueError(f"{len(new)} metric calls are wanted, and {self.left} are left")
         self.spent += len(new)
         done = await asyncio.gather(
             *(self._one(key, instruction, example) for example in new.values()), return_exceptions=True
@@ -80,6 +78,10 @@ class Calls:
             if outcome is not None:
                 self._results[key, example_id] = outcome
         return [self._results[key, example.id] for example in examples]
+
+    def _new(self, instruction: str, examples: Sequence[Example]) -> dict[str, Example]:
+        key = _key(instruction)
+        return {example.id: example for example in examples if (key, example.id) not in self._results}
 
     async def _one(self, key: str, instruction: str, example: Example) -> Result | None:
         async with self._places:
@@ -135,6 +137,10 @@ class Calls:
         if "problem" in recorded:
             raise ValueError(recorded["problem"])
         return str(recorded["text"])
+
+
+def _key(instruction: str) -> str:
+    return _digest(instruction)[:12]
 
 
 def _digest(*texts: str) -> str:

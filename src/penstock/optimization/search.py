@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.optimization.journalled import BudgetSpent, Calls
+from penstock.optimization.journalled import Calls
 from penstock.optimization.model import Candidate, Example, Result
 from penstock.optimization.reflection import proposed, reflection_prompt
 from penstock.optimization.splitting import MINIBATCH, Split, most_reflections
@@ -28,6 +28,10 @@ COMPONENT = "instruction"
 PERFECT = 1.0
 _IDLE_EPOCHS = 3
 """So many times through the training part without anything to mend, and the search is over."""
+
+
+class BudgetSpent(BaseException):
+    """The next metric calls do not fit, and none of them was made. No `Exception`: the package would go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class _Adapter:
         from gepa.core.adapter import EvaluationBatch
 
         calls, before = self._setting.calls, self._setting.calls.spent
+        if not calls.fits(candidate[COMPONENT], batch):
+            raise BudgetSpent
         results = self._ask(lambda: calls.score(candidate[COMPONENT], batch))
         return EvaluationBatch(
             outputs=results,

@@ -153,6 +153,17 @@ async def test_no_budget_is_passed_and_one_smaller_than_a_pass_is_refused(
         assert max(metric_calls(server).values()) == 1
 
 
+async def test_the_budget_holds_though_the_search_does_not_know_when_to_stop(
+    engine: TestEngine, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.optimization.search._Stop.__call__", lambda stop, state: False)
+    server.script([*JUDGING, {"model": "mirror", "template": "```\nTry {n}.\n```"}])
+    await prepare(engine)
+    report = (await run(engine, budget=61)).report
+    assert report is not None
+    assert metric_calls(server).total() == report.metric_calls <= 61
+
+
 @pytest.mark.parametrize(
     ("labels", "code", "words"),
     [
