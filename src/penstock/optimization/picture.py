@@ -20,8 +20,9 @@ def kappa_picture(optimization: Optimization, report: Report) -> str:
     what = "kappa with people, with its 95 % interval" if report.before.kappa else "mean score"
     said = "" if report.paired is None else f" · {report.paired.text}"
     subtitle = f"{report.before.n:,} test examples · {what}{said}"
+    bounds = (-1.0, 1.0) if report.before.kappa else (0.0, 1.0)
     title = f"{plan.subject_name}, version {plan.subject_version}, before and after"
-    return IntervalPlot(title, subtitle, (Group("", marks),), shares=False).svg()
+    return IntervalPlot(title, subtitle, (Group("", marks),), shares=False, within=bounds).svg()
 
 
 def _mark(name: str, measured: Measured, tone: Tone) -> Mark:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.evaluations.statistics.differences import paired
-from penstock.evaluations.statistics.verdicts import verdict
+from penstock.evaluations.statistics.verdicts import Verdict, verdict
 from penstock.judges.agreement import agreement
 from penstock.optimization.model import Example, Kappa, Measured, Outcome, Paired, Result
 from penstock.optimization.targets import Classes
@@ -37,7 +37,9 @@ def compare(
     new = measured(classes, test, after)
     found = paired([one.score for one in before], [one.score for one in after])
     said = verdict(found)
-    held = Paired(found.difference, found.low, found.high, found.level, found.p_value, found.test, len(test), said.text)
+    held = Paired(
+        found.difference, found.low, found.high, found.level, found.p_value, found.test, len(test), _words(said)
+    )
     if new.score <= old.score:
         summary = "On the test examples the best one found does no better than the old one, which stays."
         return Compared("kept", summary, old, new, held)
@@ -48,6 +50,13 @@ def compare(
         else "On the test examples the new instruction does better; they are too few to be sure."
     )
     return Compared("better" if sure else "higher", summary, old, new, held)
+
+
+def _words(said: Verdict) -> str:
+    """What the difference means, in the words of optimizations."""
+    if said.decision == "unclear":
+        return said.text.replace("rows", "examples")
+    return f"The new instruction is {said.decision}."
 
 
 def measured(classes: Classes | None, examples: Sequence[Example], results: Sequence[Result]) -> Measured:
