@@ -21,7 +21,9 @@ def labels_of(traces: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """The lines of a file that `penstock annotations import` takes; `traces` are ids by case."""
     for line in LABELS.read_text(encoding="utf-8").splitlines():
         label = json.loads(line)
-        yield {"trace": traces[label.pop("case")], **label}
+        case = label.pop("case")
+        if case in traces:
+            yield {"trace": traces[case], **label}
 
 
 def main() -> None:

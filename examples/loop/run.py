@@ -2,6 +2,7 @@
 
     python examples/loop/run.py                         played back: no model is asked, the same on every machine
     python examples/loop/run.py --model openai/gpt-4o   a real model judges, and writes the better instruction
+    python examples/loop/run.py --cases 12 --budget 30  less of it, for a slow model or a dear one
     python examples/loop/run.py --plot kappa.svg        where the picture goes
 
 The agent's answers are always played back, since the labels are of these answers. Everything else is what docs/loop.md
@@ -35,7 +36,7 @@ from penstock.testing.penstock_process import API_KEY, PenstockProcess
 HERE = Path(__file__).resolve().parent
 CASES = HERE / "cases.jsonl"
 JUDGE = "helpful"
-BUDGET = "light"
+BUDGET = 300
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Loop:
     judge_model: str
     folder: Path
     plot: Path
+    budget: int
 
     def run(self) -> None:
         """Every step, in order. Raises PenstockError when one does not work."""
@@ -76,7 +78,7 @@ class Loop:
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.penstock.url,
             "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer {API_KEY}",
         }
-        command = [sys.executable, str(HERE / "agent.py"), str(CASES)]
+        command = [sys.executable, str(HERE / "agent.py"), str(self.folder / CASES.name)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LoopBroken(f"the agent ended with {done.returncode}:\n{done.stderr.strip()}")
@@ -131,7 +133,7 @@ class Loop:
     def optimize(self) -> tuple[Optimization, OptimizationReport]:
         """GEPA looks for a better instruction, within its budget; the optimization when it is over."""
         title("Optimize its instruction against the labels")
-        options = {"budget": BUDGET, "reflectionModel": self.judge_model}
+        options = {"budget": self.budget, "reflectionModel": self.judge_model}
         handle = self.penstock.optimizations.create(JUDGE, options=options)
         handle.wait(show_progress=True)
         found = handle.optimization()
@@ -190,9 +192,12 @@ def _percent(mean: float | None, low: float | None, high: float | None) -> str:
 
 
 @contextmanager
-def started(judge_model: str, folder: Path) -> Iterator[tuple[PenstockProcess, str]]:
-    """A Penstock server, and the model server that plays back; both end with the block."""
-    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
+def started(judge_model: str, folder: Path, count: int | None = None) -> Iterator[tuple[PenstockProcess, str]]:
+    """A Penstock server, and the model server that plays back the first so many cases, which are put into the folder;
+    both end with the block."""
+    lines = CASES.read_text(encoding="utf-8").splitlines(keepends=True)[:count]
+    (folder / CASES.name).write_text("".join(lines), encoding="utf-8")
+    cases = [json.loads(line) for line in lines]
     with ModelServer.start(rules=playback.rules(cases)) as models:
         environment = {"PENSTOCK_SCRIPTED_URL": f"{models.url}/v1", "PENSTOCK_DEFAULT_MODEL": judge_model}
         with PenstockProcess(folder / "data", environment=environment) as server:
@@ -203,15 +208,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="From traces to a better judge.")
     parser.add_argument("--model", default=playback.JUDGE, help="Who judges and reflects: provider/name.")
+    parser.add_argument("--cases", type=int, help="So many of the eighty answers.")
+    parser.add_argument("--budget", type=int, default=BUDGET, help="Metric calls of the optimization.")
     parser.add_argument("--plot", type=Path, default=Path("kappa.svg"), help="Where the picture goes.")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="penstock-loop-") as name:
             folder = Path(name)
-            with started(options.model, folder) as (server, models), Penstock(server.url, API_KEY) as penstock:
+            with (
+                started(options.model, folder, options.cases) as (server, models),
+                Penstock(server.url, API_KEY) as penstock,
+            ):
                 say(f"Penstock is at {server.url}, {options.model} judges")
-                Loop(penstock, models, options.model, folder, options.plot).run()
+                Loop(penstock, models, options.model, folder, options.plot, options.budget).run()
     except (PenstockError, LoopBroken, RuntimeError, OSError) as fault:
         print(f"\nThe loop cannot go on: {fault}", file=sys.stderr)
         return 1

@@ -19,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from penstock import AsyncPenstock, Penstock
 from penstock.mcp.server import build_server
+from penstock.testing.model_server import ModelServer
 from penstock.testing.penstock_process import API_KEY, PenstockProcess
 
 SPANS = 10_000
@@ -42,6 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PenstockProcess
     """A server with a flow, a benchmark, a judge, and traces of which one is huge."""
     folder = tmp_path_factory.mktemp("mcp")
     environment = {"PENSTOCK_DEFAULT_MODEL": "scripted/any", "PENSTOCK_SYNCHRONOUS": "NORMAL"}
+    environment["PENSTOCK_ALLOWED_NETWORKS"] = "127.0.0.0/8"  # where the played model is
     with PenstockProcess(folder / "data", environment=environment) as process:
         with Penstock(process.url, API_KEY) as penstock:
             for document in FLOWS:
@@ -194,27 +196,29 @@ async def test_a_judge_is_made_and_judges_traces(client: Caller) -> None:
 # Optimizations
 
 
-async def test_a_judge_is_optimized_and_what_is_no_better_is_not_applied(
-    client: Caller, server: PenstockProcess
-) -> None:
-    with Penstock(server.url, API_KEY) as penstock:
+async def test_a_judge_is_optimized_and_the_better_instruction_applied(client: Caller, server: PenstockProcess) -> None:
+    rules = [
+        {"contains": "You improve the instruction", "text": "```\nOnly what is done passes.\n```"},
+        {"regex": r"(?s)what is done passes.*output:\nSorry", "json": {"reasoning": "It is not.", "answer": "no"}},
+        {"json": {"reasoning": "It is nice.", "answer": "yes"}},
+    ]
+    with ModelServer.start(rules=rules) as model, Penstock(server.url, API_KEY) as penstock:
+        penstock.models.create("played", "scripted", "played", base_url=f"{model.url}/v1")
         said = [{"trace_id": f"t{n}", "input": "hi", "output": "Sorry." if n % 2 else "Done."} for n in range(20)]
         penstock.traces.upload(said, source="labelled")
-        penstock.judges.create("strict", "Is it good?", {"model": "scripted/fixed:{}"})
+        penstock.judges.create("strict", "Is it good?", {"model": "played"})
         for n in range(20):
             penstock.annotations.add(f"t{n}", "fail" if n % 2 else "pass", judge="strict")
-    estimate = await asked(client, "estimate_optimization", subject="strict", budget=60)
-    assert (estimate["metric_calls"], estimate["labels"]) == (60, 20)
-    options = {"reflectionModel": "scripted/fixed:no fences"}
-    found = await asked(client, "run_optimization", subject="strict", budget=60, options=options, wait_seconds=50)
-    assert (found["status"], found["outcome"]) == ("completed", "kept")
-    assert found["before"]["score"] == 0.0
-    assert "marks" in found["tried"][-1]["reason"]
-    again = await asked(client, "get_optimization", optimization=found["optimization"], wait_seconds=1)
-    assert again["subject"] == "judge strict, version 1"
-    assert "the old instruction stays" in await refused(
-        client, "apply_optimization", optimization=found["optimization"]
-    )
+        estimate = await asked(client, "estimate_optimization", subject="strict", budget=60)
+        assert (estimate["metric_calls"], estimate["labels"]) == (60, 20)
+        options = {"reflectionModel": "played"}
+        started = await asked(client, "run_optimization", subject="strict", budget=60, options=options)
+        found = await asked(client, "get_optimization", optimization=started["optimization"], wait_seconds=50)
+    assert found["outcome"] in ("better", "higher")
+    assert (found["before"]["kappa"], found["after"]["kappa"]) == (0.0, 1.0)
+    assert found["tried"][-1]["instruction"] == found["optimized"] == "Only what is done passes."
+    applied = await asked(client, "apply_optimization", optimization=found["optimization"])
+    assert (applied["subject"], applied["new_version"]) == ("judge strict", 2)
 
 
 # Refusals
