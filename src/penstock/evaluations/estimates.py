@@ -22,6 +22,23 @@ ASSUMED_DEVIATION = 0.5
 """Of a row's paired difference, when nothing is known: two right-or-wrong scores that disagree in a quarter of rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class WorstCase:
+    """What something takes at most; `unpriced` are models whose price is not known."""
+
+    amounts: Amounts
+    unpriced: frozenset[str]
+
+    def body(self) -> JsonObject:
+        """The same as it is shown."""
+        return {
+            "tokens": self.amounts.tokens,
+            "costUsd": usd_from_nanos(self.amounts.nanos),
+            "ecu": ecu_from_micros(self.amounts.ecu_micros),
+            "unpricedModels": sorted(self.unpriced),
+        }
+
+
 @dataclass(frozen=True)
 class Estimates:
     """Estimates of requests; nothing is started."""
@@ -36,32 +53,16 @@ class Estimates:
         """
         chosen = await self.pinner.benchmark(tenant, request)
         spec: Any = await self.pinner.spec(tenant, request, chosen)
-        rows = await self._sample(chosen, request)
-        most, unpriced, unknown = Amounts(), set[str](), False
-        for variant in spec["variants"]:
-            if variant["target"]["kind"] == "flow":
-                unknown = True
-                continue
-            one, priced = await self._of_rows(tenant, variant, rows)
-            most = most + _times(one, chosen.rows * request.epochs, len(rows))
-            if not priced:
-                unpriced.add(variant["target"]["model"])
+        worst = await self.worst_case(tenant, request, chosen, spec)
         asked_by_scorers = sum(1 for scorer in build(spec["scorers"]) if scorer.models)
         items = chosen.rows * len(spec["variants"]) * request.epochs
         detectable = await asyncio.to_thread(minimum_detectable, chosen.rows, ASSUMED_DEVIATION)
         return {
             "rows": chosen.rows,
             "items": items,
-            "modelCalls": None if unknown else items,
+            "modelCalls": items if worst else None,
             "scorerCalls": items * asked_by_scorers,
-            "worstCase": None
-            if unknown
-            else {
-                "tokens": most.tokens,
-                "costUsd": usd_from_nanos(most.nanos),
-                "ecu": ecu_from_micros(most.ecu_micros),
-                "unpricedModels": sorted(unpriced),
-            },
+            "worstCase": worst.body() if worst else None,
             "minimumDetectable": {
                 "difference": detectable,
                 "power": 0.8,
@@ -69,6 +70,22 @@ class Estimates:
                 "assumedDeviation": ASSUMED_DEVIATION,
             },
         }
+
+    async def worst_case(
+        self, tenant: Tenant, request: EvaluationRequest, chosen: Chosen, spec: JsonObject
+    ) -> WorstCase | None:
+        """The most that the answers of a pinned request take; None where flows give some of them."""
+        variants: Any = spec["variants"]
+        if any(variant["target"]["kind"] == "flow" for variant in variants):
+            return None
+        rows = await self._sample(chosen, request)
+        most, unpriced = Amounts(), set[str]()
+        for variant in variants:
+            one, priced = await self._of_rows(tenant, variant, rows)
+            most = most + _times(one, chosen.rows * request.epochs, len(rows))
+            if not priced:
+                unpriced.add(variant["target"]["model"])
+        return WorstCase(most, frozenset(unpriced))
 
     async def _sample(self, chosen: Chosen, request: EvaluationRequest) -> list[BenchmarkRow]:
         rows: list[BenchmarkRow] = []

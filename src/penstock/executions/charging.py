@@ -9,6 +9,7 @@ from penstock.executions.model import Execution
 from penstock.models.compute_units import SHIPPED, Rates
 from penstock.models.usage import Usage
 from penstock.storage.store import Transaction
+from penstock.types import Tenant
 
 
 class Charging(Protocol):
@@ -16,6 +17,10 @@ class Charging(Protocol):
 
     async def rates(self, execution: Execution) -> Rates:
         """The rates that it began with."""
+        ...
+
+    async def limited(self, tenant: Tenant) -> bool:
+        """Whether the tenant has only so much, so that a kind had better say what its work takes at most."""
         ...
 
     def reserve(self, execution: Execution, most_micros: int | None = None) -> Transaction[None]:
@@ -36,6 +41,9 @@ class Uncharged:
 
     async def rates(self, execution: Execution) -> Rates:
         return SHIPPED
+
+    async def limited(self, tenant: Tenant) -> bool:
+        return False
 
     def reserve(self, execution: Execution, most_micros: int | None = None) -> Transaction[None]:
         yield from ()

@@ -85,6 +85,10 @@ class ExecutionService:
 
     # Starting
 
+    async def limited(self, tenant: Tenant) -> bool:
+        """Whether compute units limit the tenant: then a submission had better say the most it takes."""
+        return await self._charging.limited(tenant)
+
     async def submit(self, submission: Submission) -> Submitted:
         """Accept work: when this returns, the execution is on disk and will be run whatever happens.
 

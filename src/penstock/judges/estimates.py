@@ -117,13 +117,7 @@ class TraceEstimates:
         `TraceEvaluations.start` does.
         """
         chosen = await chosen_traces(self.store, self.traces, tenant, request)
-        texts = [await self._text(tenant, one) for one in chosen[:SAMPLED]]
-        found: list[Most] = []
-        for judge in pinned:
-            sampled = Most()
-            for text in texts:
-                sampled += await self._of_trace(tenant, version_of(judge), text)
-            found.append(sampled.times(len(chosen), len(texts)))
+        found = await self.worst_cases(tenant, chosen, pinned)
         shown = [most.body(judge) for most, judge in zip(found, pinned, strict=True)]
         total = sum(found, Most())
         return {
@@ -133,6 +127,17 @@ class TraceEstimates:
             "worstCase": worst_case_body(total, [one["model"] for one in shown if not one["priced"]]),
             "judges": shown,
         }
+
+    async def worst_cases(self, tenant: Tenant, chosen: Sequence[Chosen], pinned: Sequence[JsonObject]) -> list[Most]:
+        """The most that each judge takes on these traces, from the first of them."""
+        texts = [await self._text(tenant, one) for one in chosen[:SAMPLED]]
+        found: list[Most] = []
+        for judge in pinned:
+            sampled = Most()
+            for text in texts:
+                sampled += await self._of_trace(tenant, version_of(judge), text)
+            found.append(sampled.times(len(chosen), len(texts)))
+        return found
 
     async def _text(self, tenant: Tenant, chosen: Chosen) -> TraceText:
         trace = await self.traces.get(tenant, chosen.id)

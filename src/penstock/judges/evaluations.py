@@ -16,7 +16,7 @@ from penstock.executions.service import ExecutionService
 from penstock.flows.service import small_metadata
 from penstock.ids import new_id
 from penstock.judges.choosing import Chosen, chosen_traces
-from penstock.judges.estimates import TraceEstimates
+from penstock.judges.estimates import Most, TraceEstimates
 from penstock.judges.job import ItemInput, TraceEvaluationJob
 from penstock.judges.model import KIND, TraceEvaluation, TraceEvaluationFilter, version_of
 from penstock.judges.requests import MAX_JUDGES, Threshold, TraceEvaluationRequest
@@ -86,6 +86,10 @@ class TraceEvaluations:
         concurrency = request.concurrency or limits.default_concurrency
         limits.check_concurrency(concurrency)
         wanted = _wanted(pinned, traces)
+        most: list[Most] = []
+        if traces and await self._world.executions.limited(tenant):
+            estimates = TraceEstimates(self._store, self._world.traces, self._world.models)
+            most = await estimates.worst_cases(tenant, traces, pinned)
         spec: dict[str, Json] = {
             "judges": pinned,
             "traces": len(traces),
@@ -117,6 +121,7 @@ class TraceEvaluations:
             request_hash=request.request_hash,
             created_by=request.created_by,
             alongside=alongside,
+            most_ecu_micros=sum(one.amounts.ecu_micros for one in most) or None,
         )
 
     async def pin(self, tenant: Tenant, request: TraceEvaluationRequest) -> list[JsonObject]:

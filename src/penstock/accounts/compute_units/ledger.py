@@ -17,6 +17,7 @@ from penstock.models.usage import MICROS_PER_ECU, Usage, ecu_from_micros, total
 from penstock.storage import compute_units as sql
 from penstock.storage import usage_days
 from penstock.storage.store import Transaction
+from penstock.types import Tenant
 
 LEAST_MICROS = MICROS_PER_ECU // 100
 """What an execution holds that has no budget in compute units, and whose kind does not know what it takes: 0.01 ECU."""
@@ -32,6 +33,10 @@ class Ledger:
     async def rates(self, execution: Execution) -> Rates:
         """The rates that it began with."""
         return await self._rates.pinned(execution.tenant, execution.rates_version)
+
+    async def limited(self, tenant: Tenant) -> bool:
+        """Whether a balance limits the tenant's organization."""
+        return (await self._balances.of(tenant)).limited
 
     def reserve(self, execution: Execution, most_micros: int | None = None) -> Transaction[None]:
         """Hold its budget, else `most_micros`, else the least, where a balance limits the organization.
