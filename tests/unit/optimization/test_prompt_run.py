@@ -80,6 +80,25 @@ async def test_a_missing_rule_is_found_and_applied(engine: TestEngine) -> None:
     assert (await optimizations.apply(engine.tenant, started.id)).again
 
 
+async def test_without_classes_scores_are_compared(engine: TestEngine) -> None:
+    rows = [
+        {"id": str(n), "input": {"customer": "c", "text": f"{SAID[2]} ({n})"}, "truth": f"delivery {n}"}
+        for n in range(20)
+    ]
+    await engine.engine.benchmarks.create_from_rows(engine.tenant, "open", rows)
+    subject = PromptSubject("sort", benchmark="open", scorer="levenshtein")
+    wanted = OptimizationRequest(subject, budget=60, reflection_model="scripted/reflect")
+    started = await engine.engine.optimizations.start(engine.tenant, wanted)
+    ended = await engine.engine.executions.wait(engine.tenant, started.id, 60)
+    assert (ended.status, ended.error) == ("completed", None)
+    found = await engine.engine.optimizations.get(engine.tenant, started.id)
+    assert found.report is not None
+    before = found.report.before
+    assert (before.kappa, before.agreement, before.unscorable, dict(before.recalls)) == (None, None, 0, {})
+    assert 0 < before.score < 1
+    assert "mean score" in kappa_picture(found, found.report)
+
+
 async def test_too_few_rows_are_refused_saying_how_many_are_missing(engine: TestEngine) -> None:
     await engine.engine.datasets.create(engine.tenant, "few", ROWS[:9])
     subject = PromptSubject("sort", dataset="few", truth="kind")
