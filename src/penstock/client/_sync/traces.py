@@ -54,15 +54,19 @@ class Traces:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def upload(self, traces: Path | Sequence[Mapping[str, Any]], *, source: str | None = None) -> TraceUpload:
-        """Keep the traces of a file (JSON, JSON Lines) of up to 10 MB, or these objects: each is a trace.
+    def upload(
+        self, traces: Path | str | Mapping[str, Any] | Sequence[Mapping[str, Any]], *, source: str | None = None
+    ) -> TraceUpload:
+        """Keep the traces of a file (JSON, JSON Lines) of up to 10 MB, by its path; or this object, or these: each is
+        a trace.
 
         They are on disk when this returns, with ids in their order; what was uploaded before adds nothing. Lines that
         are no traces are named in `errors`; BadRequestError when there is no trace at all.
         """
-        if isinstance(traces, Path):
-            return self._transport.fetch(_upload("/traces", traces, source), TraceUpload)
-        body = b"".join(calls.encode(trace) + b"\n" for trace in traces)
+        if isinstance(traces, (Path, str)):
+            return self._transport.fetch(_upload("/traces", Path(traces), source), TraceUpload)
+        objects = [traces] if isinstance(traces, Mapping) else traces
+        body = b"".join(calls.encode(trace) + b"\n" for trace in objects)
         query = {} if source is None else {"source": source}
         headers = {"content-type": _LINES}
         call = Call(method="POST", path="/traces", query=query, headers=headers, body=body)
