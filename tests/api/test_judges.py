@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,15 +245,52 @@ def test_pairs_by_both_sdks(api: Api, judge: str, traces: list[str]) -> None:
     asyncio.run(asynchronously())
 
 
-def test_by_the_command_line(api: Api, judge: str, traces: list[str], tmp_path: Path) -> None:
+Penstocks = Callable[..., str]
+
+
+@pytest.fixture
+def penstock(api: Api) -> Penstocks:
+    """Runs a command, which ends with this code; what it printed."""
     environment = {**os.environ, "PENSTOCK_URL": api.url, "PENSTOCK_API_KEY": ADMIN_KEY}
 
-    def penstock(*words: str, code: int = 0) -> str:
+    def run(*words: str, code: int = 0, errors: bool = False) -> str:
         command = [sys.executable, "-m", "penstock", *words]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + (done.stderr if errors else "")
 
+    return run
+
+
+def test_a_judge_that_scores_an_evaluation_stands_beside_people(
+    api: Api, judge: str, model: str, penstock: Penstocks
+) -> None:
+    key = uuid.uuid4().hex
+    lines = "\n".join(json.dumps({"id": str(n), "input": f"row {n}", "truth": "x"}) for n in range(3))
+    headers = {"content-type": "application/x-ndjson"}
+    assert api.post("/benchmarks", params={"key": key}, data=lines, headers=headers).status_code == 201
+    scorers = [{"type": "judge", "judge": judge, "name": "kindness"}, "exact"]
+    body = {"benchmark": key, "model": model, "scorers": scorers, "wait": 30}
+    made = api.post("/evaluations", json=body).json()
+    # The model answers with what is no "good", so the judge says no.
+    assert (made["metrics"]["kindness"]["mean"], made["agreement"]) == (0.0, {"kindness": None})
+    for row, label in enumerate(("fail", "fail", "pass")):
+        penstock("annotations", "add", made["id"], label, "--row", str(row), "--judge", judge, "--author", "ann")
+    (shown,) = api.get(f"/evaluations/{made['id']}").json()["agreement"].values()
+    assert (shown["labelled"], shown["authors"]) == (3, ["ann"])
+    assert (shown["passes"]["labels"], shown["passes"]["confusion"]) == (["pass", "fail"], [[0, 1], [0, 2]])
+    assert "one and the same answer" in shown["passes"]["kappa"]["note"]
+    told = penstock("eval", "show", made["id"], errors=True)
+    assert "kindness beside people: kappa 0.00" in told
+    with Penstock(api.url, ADMIN_KEY) as client:
+        agreed = client.evaluations.get(made["id"]).agreement["kindness"]
+        assert agreed is not None
+        assert agreed.passes.confusion == ((0, 1), (0, 2))
+    listed = json.loads(penstock("annotations", "list", "--judge", judge, "--json"))
+    assert [(one["evaluation"], one["row"]) for one in listed] == [(made["id"], row) for row in (2, 1, 0)]
+
+
+def test_by_the_command_line(api: Api, judge: str, traces: list[str], tmp_path: Path, penstock: Penstocks) -> None:
     api.post(f"/traces/{traces[0]}/annotations", json={"label": "pass", "judge": judge, "author": "ann"})
     api.post(f"/traces/{traces[2]}/annotations", json={"label": "fail", "judge": judge, "author": "ann"})
     shown = penstock("judges", "run", judge, *traces, "--fail-under", "0.9", code=4)

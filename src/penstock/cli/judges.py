@@ -179,6 +179,9 @@ def _show_summaries(session: Session, made: tuple[JudgeSummary, ...]) -> None:
     if session.as_json:
         show_json([one.to_dict() for one in made])
         return
+    if not made:
+        note("No verdicts yet: penstock judges run JUDGE TRACE")
+        return
     rows = [
         (
             f"{one.judge['name']} (version {one.judge['version']})",
