@@ -15,6 +15,7 @@ from penstock.models.prices import Price, Prices
 from penstock.models.providers.base import Endpoint, ProviderAnswer, Tokens
 from penstock.models.providers.registry import PROVIDERS, adapters
 from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parsed
+from penstock.models.tariff import Tariff
 from penstock.models.usage import NOTHING, Amounts, Usage
 from penstock.models.wire import Message, ModelRequest, ModelResponse
 from penstock.models.worst_case import bounded, check_price, worst_case
@@ -27,7 +28,6 @@ _TEST_TIMEOUT_SECONDS = 60.0
 _NOT_BILLED = frozenset({"model_rate_limited", "model_refused_request", "model_error", "model_key_missing"})
 """Failures in which the provider itself said that there is no answer."""
 _MOST_TOKENS = 1_000_000_000
-_MOST_NANOS = 1_000_000_000_000
 """No call takes more; an endpoint that somebody has saved may say anything."""
 _NEVER_LEFT = frozenset({"connection_failed", "address_refused"})
 
@@ -116,9 +116,9 @@ class Gateway:
         Raises `StepError`: `model_unknown`, `model_key_missing`.
         """
         endpoint = await self.catalog.resolve(tenant, request.model)
-        price = await self._prices.of(endpoint)
+        tariff = await self._tariff(endpoint, await self._rates_of(tenant))
         request, tokens = bounded(_with_defaults(endpoint, request))
-        return worst_case(endpoint, price, tokens, request, await self._rates_of(tenant)), price is not None
+        return worst_case(tariff, tokens, request), tariff.price is not None
 
     async def test(self, tenant: Tenant, model: str) -> ModelTest:
         """Ask a model for one token, and say how that went."""
@@ -149,13 +149,13 @@ class Gateway:
             # To wait here would outlast the call's own time; the caller can put the item aside instead.
             message = f"{request.model} takes no requests for another {limiter.closed_seconds:.0f} s"
             raise StepError("model_rate_limited", message, retryable=True, retry_after_seconds=limiter.closed_seconds)
-        price = await self._prices.of(endpoint)
+        tariff = await self._tariff(endpoint, meter.rates)
         request = _with_defaults(endpoint, request)
         worst = NOTHING
         if meter.limited:
             request, tokens = bounded(request)
-            check_price(price, request.model, in_money=meter.limits_money)
-            worst = worst_case(endpoint, price, tokens, request, meter.rates)
+            check_price(tariff.price, request.model, in_money=meter.limits_money)
+            worst = worst_case(tariff, tokens, request)
         reservation = await meter.reserve(worst)
         try:
             async with limiter.place(meter.claim):
@@ -167,8 +167,14 @@ class Gateway:
             meter.give_up(reservation, may_be_billed=_may_be_billed(error))
             raise
         meter.model = endpoint.name
-        _settle(meter, reservation, _used(endpoint, request, answer, price, meter.rates))
-        return _Called(answer, latency_ms, price)
+        _settle(meter, reservation, _used(tariff, request, answer))
+        return _Called(answer, latency_ms, tariff.price)
+
+    async def _tariff(self, endpoint: Endpoint, rates: Rates) -> Tariff:
+        price = listed = await self._prices.of(endpoint)
+        if endpoint.operator_pays and endpoint.pricing is not None:
+            listed = await self._prices.of(replace(endpoint, pricing=None))
+        return Tariff(price, listed, endpoint.operator_pays, rates)
 
     async def _repair(
         self, endpoint: Endpoint, request: ModelRequest, first: _Called, mismatch: Mismatch, meter: Meter
@@ -210,20 +216,17 @@ def _with_defaults(endpoint: Endpoint, request: ModelRequest) -> ModelRequest:
     return replace(request, params=merged(endpoint.defaults, request.params)) if endpoint.defaults else request
 
 
-def _used(
-    endpoint: Endpoint, request: ModelRequest, answer: ProviderAnswer, price: Price | None, rates: Rates
-) -> Usage:
+def _used(tariff: Tariff, request: ModelRequest, answer: ProviderAnswer) -> Usage:
     tokens = _credible(answer.tokens)
-    nanos = min(price.nanos(tokens), _MOST_NANOS) if price else None
-    total = tokens.input + tokens.output
+    nanos = tariff.nanos(tokens)
     return Usage(
         model_calls=1,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_tokens=tokens.cached,
         cost_nanos=nanos or 0,
-        unpriced_calls=0 if price else 1,
-        ecu_micros=rates.call(request.purpose, operator_pays=endpoint.operator_pays, tokens=total, nanos=nanos),
+        unpriced_calls=1 if nanos is None else 0,
+        ecu_micros=tariff.ecu_micros(request.purpose, tokens),
     )
 
 

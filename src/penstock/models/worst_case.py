@@ -12,10 +12,10 @@ from dataclasses import replace
 import msgspec
 
 from penstock.errors import StepError
-from penstock.models.compute_units import Rates
 from penstock.models.parameters import LIMIT_NAMES
 from penstock.models.prices import Price
-from penstock.models.providers.base import Endpoint, Tokens
+from penstock.models.providers.base import Tokens
+from penstock.models.tariff import Tariff, dearest
 from penstock.models.usage import Amounts
 from penstock.models.wire import ModelRequest
 from penstock.types import Json
@@ -40,15 +40,14 @@ def bounded(request: ModelRequest) -> tuple[ModelRequest, Tokens]:
     return request, Tokens(input=_input_tokens(request), output=limit * answers)
 
 
-def worst_case(endpoint: Endpoint, price: Price | None, tokens: Tokens, request: ModelRequest, rates: Rates) -> Amounts:
+def worst_case(tariff: Tariff, tokens: Tokens, request: ModelRequest) -> Amounts:
     """What a request takes at most that consumes so many tokens."""
-    nanos = None
-    if price is not None:
-        written = replace(tokens, cache_write=tokens.input)
-        nanos = max(price.nanos(tokens), price.nanos(written))
-    total = tokens.input + tokens.output
-    units = rates.call(request.purpose, operator_pays=endpoint.operator_pays, tokens=total, nanos=nanos)
-    return Amounts(nanos or 0, total, units)
+    ways = dearest(tokens)
+    return Amounts(
+        nanos=max(tariff.nanos(way) or 0 for way in ways),
+        tokens=tokens.input + tokens.output,
+        ecu_micros=max(tariff.ecu_micros(request.purpose, way) for way in ways),
+    )
 
 
 def check_price(price: Price | None, model: str, *, in_money: bool) -> None:
