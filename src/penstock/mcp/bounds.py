@@ -7,10 +7,10 @@ from typing import Any
 
 PREVIEW_CHARS = 200
 """Of a text in a list."""
-TEXT_CHARS = 8_000
+TEXT_CHARS = 6_000
 """Of a text that was asked for; the rest follows from an offset."""
-VALUE_CHARS = 1_000
-"""Of a value in a row."""
+ANSWER_CHARS = 20_000
+"""Of an answer with many values, about: the fewer there are, the more of each is shown."""
 
 
 def as_text(value: Any) -> str:
@@ -29,7 +29,7 @@ def preview(value: Any, limit: int = PREVIEW_CHARS) -> str | None:
     return f"{line[:limit]} … ({len(text):,} characters)"
 
 
-def whole_or_cut(value: Any, limit: int = VALUE_CHARS) -> Any:
+def whole_or_cut(value: Any, limit: int) -> Any:
     """A value as it is where its JSON takes at most so many characters, else the beginning of it as text."""
     text = as_text(value)
     return value if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -93,9 +94,9 @@ class RunResult(Run):
         return cls(**Run.of(progress).model_dump(), results=whole_or_cut(progress.results, TEXT_CHARS))
 
 
-def rows_of(page: Page, kind: Any) -> dict[str, Any]:
-    """The two members of a listed answer: each element made by `kind.of`, and where the list goes on."""
-    return {"rows": [kind.of(one) for one in page.data], "next_cursor": page.next_cursor}
+def rows_of(page: Page, shown: Callable[[Any], BaseModel]) -> dict[str, Any]:
+    """The two members of a listed answer: each element as it is shown, and where the list goes on."""
+    return {"rows": [shown(one) for one in page.data], "next_cursor": page.next_cursor}
 
 
 def _next_step(progress: Execution) -> str:

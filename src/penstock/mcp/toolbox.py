@@ -32,7 +32,7 @@ STOPS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str | None, Field(description="Where to go on: the next_cursor of the page before.")]
-Limit = Annotated[int, Field(ge=1, le=50, description="At most so many.")]
+Limit = Annotated[int, Field(ge=1, le=30, description="At most so many.")]
 Wait = Annotated[
     float, Field(ge=0, le=50, description="Seconds to wait for the end; the work goes on when they are over.")
 ]

@@ -145,6 +145,16 @@ async def test_a_flow_is_found_with_its_inputs_run_and_read(client: Caller) -> N
     assert (item["input"], item["output"]) == ({"text": "hello"}, "HELLO")
 
 
+async def test_of_a_long_result_the_fewer_rows_are_asked_for_the_more_is_shown(client: Caller) -> None:
+    run = await asked(client, "run_flow", flow="shout", inputs={"text": LONG})
+    assert run["results"].endswith(f"({len(LONG):,} characters)")
+    shown = []
+    for limit in (1, 20):
+        (row,) = (await asked(client, "read_results", some_id=run["execution_id"], limit=limit))["rows"]
+        shown.append(len(row["output"]))
+    assert shown[0] > 4_000 > 400 > shown[1]
+
+
 async def test_what_takes_longer_goes_on_and_can_be_cancelled(client: Caller) -> None:
     run = await asked(client, "run_flow", flow="slow", wait_seconds=0)
     assert run["status"] in ("pending", "running")

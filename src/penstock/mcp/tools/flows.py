@@ -31,7 +31,7 @@ class FlowFacts(BaseModel):
             id=flow.id,
             deployed_version=flow.deployed_version,
             inputs=whole_or_cut(document.get("input"), 4_000),
-            description=preview(document.get("description"), 1_000),
+            description=preview(document.get("description")),
         )
 
 
@@ -76,7 +76,7 @@ class FlowTools:
         """List the project's flows, or show what one of them has to be given."""
         if flow is not None:
             return FlowList(rows=[FlowFacts.of(await self._client.flows.get(flow))], next_cursor=None)
-        return FlowList(**rows_of(await self._client.flows.list().page(cursor, limit), FlowFacts))
+        return FlowList(**rows_of(await self._client.flows.list().page(cursor, limit), FlowFacts.of))
 
     async def run_flow(
         self,
@@ -97,7 +97,7 @@ class FlowTools:
     ) -> RunList:
         """List executions of every kind (flows, evaluations, judges, optimizations), newest first."""
         found = self._client.executions.list(status=status, flow=flow)
-        return RunList(**rows_of(await found.page(cursor, limit), Run))
+        return RunList(**rows_of(await found.page(cursor, limit), Run.of))
 
     async def get_execution(self, execution_id: Id, wait_seconds: Wait = 0) -> RunResult:
         """Show how far an execution is, and its results where they are small; or wait for its end first."""

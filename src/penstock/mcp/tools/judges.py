@@ -13,7 +13,7 @@ from penstock.mcp.results import Listed, Run, rows_of
 from penstock.mcp.toolbox import MAKES, READS, RUNS, Cursor, Limit, Toolbox, Wait, over_or_on
 from penstock.mcp.tools.evaluations import BudgetUsd
 
-_GOAL_CHARS = 600
+_GOAL_CHARS = 200
 
 
 class JudgeFacts(BaseModel):
@@ -114,7 +114,7 @@ class JudgeTools:
     async def list_judges(self, ready_made: bool = False, cursor: Cursor = None, limit: Limit = 20) -> JudgeList:
         """List the project's judges, or those that come with Penstock, which can be used by their names as well."""
         found = self._client.judges.ready_made() if ready_made else self._client.judges.list()
-        return JudgeList(**rows_of(await found.page(cursor, limit), JudgeFacts))
+        return JudgeList(**rows_of(await found.page(cursor, limit), JudgeFacts.of))
 
     async def create_judge(
         self,

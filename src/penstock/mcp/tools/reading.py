@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -10,13 +11,14 @@ from penstock import AsyncPenstock
 from penstock.client.evaluation_objects import EvaluationRow, RowScore
 from penstock.client.judge_objects import TraceEvaluation
 from penstock.client.objects import ErrorObject, Item, Page
-from penstock.mcp.bounds import preview, whole_or_cut
+from penstock.mcp.bounds import ANSWER_CHARS, preview, whole_or_cut
 from penstock.mcp.results import Listed, Material, rows_of
 from penstock.mcp.toolbox import READS, Cursor, Id, Toolbox
 
 _EXECUTION = "exec_"
 _TRACE_EVALUATION = "trace_evaluation"
-Rows = Annotated[int, Field(ge=1, le=20, description="At most so many rows.")]
+_VALUES_IN_A_ROW = 4
+Rows = Annotated[int, Field(ge=1, le=20, description="At most so many rows; the fewer, the more of each is shown.")]
 Status = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
 Outcome = Literal["correct", "incorrect", "pass", "fail", "unscorable", "error"]
 
@@ -34,17 +36,17 @@ class ResultRow(BaseModel):
     why: str | None = Field(default=None, description="A judge's or scorer's reason, or the error.")
 
     @classmethod
-    def of(cls, one: Item | EvaluationRow | TraceEvaluation) -> ResultRow:
-        """A row of any of the three kinds."""
+    def of(cls, one: Item | EvaluationRow | TraceEvaluation, most: int) -> ResultRow:
+        """A row of any of the three kinds, with so many characters of each value."""
         if isinstance(one, TraceEvaluation):
             return cls(row=one.trace_id, status=one.status, score=one.score, passed=one.passed, why=_why(one.reasoning))
-        shown = {"status": one.status, "input": whole_or_cut(one.input), "output": whole_or_cut(one.output)}
+        shown = {"status": one.status, "input": whole_or_cut(one.input, most), "output": whole_or_cut(one.output, most)}
         if isinstance(one, Item):
             return cls(row=one.path, why=_fault(one.error), **shown)
         score = next(iter(one.scores.values()), None)
         return cls(
             row=one.row_id or str(one.number),
-            expected=whole_or_cut(one.truth),
+            expected=whole_or_cut(one.truth, most),
             score=None if score is None else score.value,
             why=_fault(one.error) or (None if score is None else _said(score)),
             **shown,
@@ -78,7 +80,8 @@ class ReadingTools:
     ) -> ResultList:
         """Read results row by row: of an execution its items, of an evaluation its rows, of judges their verdicts."""
         whose, page = await self._page(some_id, {"status": status, "outcome": outcome}, cursor, limit)
-        return ResultList(of=whose, **rows_of(page, ResultRow))
+        most = ANSWER_CHARS // (_VALUES_IN_A_ROW * limit)
+        return ResultList(of=whose, **rows_of(page, partial(ResultRow.of, most=most)))
 
     async def _page(self, some_id: str, wanted: Any, cursor: str | None, limit: int) -> tuple[str, Page]:
         if not some_id.startswith(_EXECUTION):

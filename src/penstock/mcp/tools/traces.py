@@ -133,7 +133,7 @@ class TraceTools:
     async def list_traces(self, wanted: TraceWish | None = None, cursor: Cursor = None, limit: Limit = 20) -> TraceList:
         """List traces (what a product did for one request each), newest first, with the beginnings of their texts."""
         found = self._client.traces.list((wanted or TraceWish()).wire())
-        return TraceList(**rows_of(await found.page(cursor, limit), TraceFacts))
+        return TraceList(**rows_of(await found.page(cursor, limit), TraceFacts.of))
 
     async def search_traces(
         self,
@@ -148,7 +148,7 @@ class TraceTools:
         wanted: TraceFilter = {"search": words}
         if time_range is not None:
             wanted["timeRange"] = time_range
-        return TraceList(**rows_of(await self._client.traces.list(wanted).page(cursor, limit), TraceFacts))
+        return TraceList(**rows_of(await self._client.traces.list(wanted).page(cursor, limit), TraceFacts.of))
 
     async def get_trace(self, trace: Id, cursor: Cursor = None, limit: Lines = 60) -> TraceTree:
         """Show a trace and the tree of its spans, without their texts, which get_span shows."""
@@ -157,12 +157,12 @@ class TraceTools:
         cut = ""
         if page.next_cursor is not None:
             cut = f"{len(page.data)} of {facts.spans:,} spans are shown; call again with next_cursor as cursor."
-        return TraceTree(facts=facts, cut=cut, **rows_of(page, SpanFacts))
+        return TraceTree(facts=facts, cut=cut, **rows_of(page, SpanFacts.of))
 
     async def get_span(
         self, trace: Id, span: Id, offset: Annotated[int, Field(ge=0, description="Where in the texts.")] = 0
     ) -> SpanTexts:
-        """Show what a span was given and gave back, 8,000 characters of each text at a time."""
+        """Show what a span was given and gave back, 6,000 characters of each text at a time."""
         found = await self._client.traces.span(trace, span)
         return SpanTexts(
             what=f"{found.kind} {preview(found.name, _NAME_CHARS)}",
