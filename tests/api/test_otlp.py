@@ -79,7 +79,7 @@ async def kept(store: SqliteStore, trace_id: str) -> Trace:
     return found
 
 
-@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
+@pytest.mark.parametrize("compression", list(Compression))
 async def test_the_sdk_and_its_exporter_deliver(server: Running, store: SqliteStore, compression: Compression) -> None:
     traced = provider(server.url, "shop", compression)
     tracer = traced.get_tracer("mine", "1.2")
@@ -161,6 +161,7 @@ def test_refused_spans_are_counted_and_named(api: Api) -> None:
         (b"{", {"Content-Type": JSON}, 400, "ExportTraceServiceRequest"),
         (spans_protobuf(), {"Content-Encoding": "gzip"}, 400, "gzip"),
         (gzip.compress(spans_protobuf())[:-9], {"Content-Encoding": "gzip"}, 400, "gzip"),
+        (spans_protobuf(), {"Content-Encoding": "deflate"}, 400, "deflate"),
         (gzip.compress(b"") + b"more", {"Content-Encoding": "gzip"}, 400, "gzip"),
         (gzip.compress(bytes(Limits().max_otlp_bytes + 1)), {"Content-Encoding": "gzip"}, 413, "decompressed"),
         (gzip.compress(gzip.compress(bytes(2**20))), {"Content-Encoding": "gzip"}, 400, "ExportTraceServiceRequest"),
@@ -177,6 +178,7 @@ def test_refused_spans_are_counted_and_named(api: Api) -> None:
         "half JSON",
         "no gzip",
         "half a gzip stream",
+        "no deflate",
         "more behind gzip",
         "a bomb",
         "a bomb in gzip",
