@@ -30,6 +30,8 @@ from penstock.storage.store import Store
 
 MOST_LABELS = 50_000
 """The newest labels of a judge that are compared."""
+MOST_SHOWN = 2_000
+"""The newest labels that count where agreement stands beside scores: it is asked for often, and has to be quick."""
 _PASSES = PASS, FAIL
 
 
@@ -79,9 +81,10 @@ class JudgeAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The same in brief, to be shown beside a version's scores. `labelled` as above; `authors` are who labelled."""
+    """The same in brief, to be shown beside a version's scores; `authors` are who labelled."""
 
     labelled: int
+    complete: bool
     authors: tuple[str, ...]
     everybody: RaterAgreement
 
@@ -97,9 +100,24 @@ class Vote:
 
 @dataclass(slots=True)
 class _Labels:
+    """The newest labels, at most so many."""
+
+    most: int
     by_subject: dict[Subject, dict[str, Vote]] = field(default_factory=lambda: defaultdict(dict))
     count: int = 0
     complete: bool = True
+
+    def take(self, some: Sequence[Annotation], version: JudgeVersion, menu: AnyMenu) -> None:
+        """Add those of whole traces and of rows, as a version reads them."""
+        for label in some:
+            if label.subject.span_id:
+                continue
+            if self.count == self.most:
+                self.complete = False
+                return
+            said = Vote(on_menu(label.answer, menu), passes(label.answer, version), label.weight)
+            self.by_subject[label.subject][label.author] = said
+            self.count += 1
 
     @property
     def authors(self) -> list[str]:
@@ -110,7 +128,7 @@ async def agreement_of(
     store: Store, judge: Judge, version: JudgeVersion, labels: AsyncIterator[list[Annotation]]
 ) -> JudgeAgreement:
     """Compare a version's last verdicts with the labels of traces and rows for its judge."""
-    read = await _read(version, labels)
+    read = await _read(version, labels, MOST_LABELS)
     verdicts = await _verdicts(store, judge, version, read)
     judged = await store.read(rows.verdict_count(judge.tenant, judge.id, version.version))
     menu = menu_of(version.output)
@@ -139,27 +157,21 @@ async def agreement_of(
 async def standing_of(
     store: Store, judge: Judge, version: JudgeVersion, labels: AsyncIterator[list[Annotation]]
 ) -> Standing | None:
-    """The same in brief; None where nobody has labelled anything for the judge."""
-    read = await _read(version, labels)
+    """The same in brief, by the newest labels; None where nobody has labelled anything for the judge."""
+    read = await _read(version, labels, MOST_SHOWN)
     if not read.by_subject:
         return None
     verdicts = await _verdicts(store, judge, version, read)
     everybody = await asyncio.to_thread(_everybody, read, verdicts, menu_of(version.output))
-    return Standing(len(read.by_subject), tuple(read.authors), everybody)
+    return Standing(len(read.by_subject), read.complete, tuple(read.authors), everybody)
 
 
-async def _read(version: JudgeVersion, labels: AsyncIterator[list[Annotation]]) -> _Labels:
-    menu, read = menu_of(version.output), _Labels()
+async def _read(version: JudgeVersion, labels: AsyncIterator[list[Annotation]], most: int) -> _Labels:
+    menu, read = menu_of(version.output), _Labels(most)
     async for some in labels:
-        for label in some:
-            if label.subject.span_id:
-                continue
-            if read.count == MOST_LABELS:
-                read.complete = False
-                return read
-            said = Vote(on_menu(label.answer, menu), passes(label.answer, version), label.weight)
-            read.by_subject[label.subject][label.author] = said
-            read.count += 1
+        await asyncio.to_thread(read.take, some, version, menu)
+        if not read.complete:
+            break
     return read
 
 

@@ -128,9 +128,11 @@ class AgreementReport(msgspec.Struct, rename="camel"):
 
 class AgreementStanding(msgspec.Struct, rename="camel"):
     """How far a judge's version agrees with people, in brief: with all `authors` together, over `labelled` traces and
-    rows. Null in its place: nobody labelled any, or the key may not read labels."""
+    rows. `complete`: whether all labels are in it (the newest 2,000 are). Null in its place: nobody labelled any, or
+    the key may not read labels."""
 
     labelled: int
+    complete: bool
     authors: list[str]
     passes: AgreementTable
     answers: AgreementTable | None
@@ -226,7 +228,7 @@ async def standing_of(call: Call, judge_id: str, version: int) -> AgreementStand
         return None
     everybody = found.everybody
     answers = None if everybody.answers is None else _table(everybody.answers)
-    return AgreementStanding(found.labelled, list(found.authors), _table(everybody.passes), answers)
+    return AgreementStanding(found.labelled, found.complete, list(found.authors), _table(everybody.passes), answers)
 
 
 def _with(rater: RaterAgreement) -> AgreementWith:

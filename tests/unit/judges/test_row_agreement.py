@@ -101,6 +101,21 @@ async def test_rows_and_traces_count_together_and_each_version_for_itself(
     assert (without.labelled, without.everybody.missing) == (2, {"notJudged": 1})
 
 
+async def test_what_stands_beside_scores_counts_the_newest_labels(
+    engine: TestEngine, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation = await evaluated(engine, server)
+    for row in range(4):
+        await label(engine, "pass", evaluation=evaluation, row=row)
+    monkeypatch.setattr("penstock.judges.agreement_report.MOST_SHOWN", 3)
+    standing = await engine.engine.annotations.standing(engine.tenant, "kind")
+    assert standing is not None
+    assert (standing.labelled, standing.complete) == (3, False)
+    # The oldest, of row 0, which the judge passes too, is left out.
+    assert standing.everybody.passes.confusion == ((1, 2), (0, 0))
+    assert (await engine.engine.annotations.agreement(engine.tenant, "kind")).complete
+
+
 async def test_nothing_labelled_and_a_judge_that_is_gone_have_no_standing(engine: TestEngine) -> None:
     annotations = engine.engine.annotations
     assert await annotations.standing(engine.tenant, "kind") is None
