@@ -19,6 +19,7 @@ from penstock.client._async.leaderboards import AsyncLeaderboards
 from penstock.client._async.limits import AsyncLimits
 from penstock.client._async.members import AsyncMembers
 from penstock.client._async.models import AsyncModels
+from penstock.client._async.optimizations import AsyncOptimizations
 from penstock.client._async.pairwise_evaluations import AsyncPairwiseEvaluations
 from penstock.client._async.project import AsyncProject
 from penstock.client._async.prompts import AsyncPrompts
@@ -72,6 +73,7 @@ class AsyncPenstock:
         self.annotations = AsyncAnnotations(self._transport)
         self.trace_evaluations = AsyncTraceEvaluations(self._transport)
         self.pairwise_evaluations = AsyncPairwiseEvaluations(self._transport)
+        self.optimizations = AsyncOptimizations(self._transport)
         self.benchmarks = AsyncBenchmarks(self._transport)
         self.traces = AsyncTraces(self._transport)
         self.datasets = AsyncDatasets(self._transport)

@@ -20,6 +20,7 @@ from penstock.client._sync.leaderboards import Leaderboards
 from penstock.client._sync.limits import Limits
 from penstock.client._sync.members import Members
 from penstock.client._sync.models import Models
+from penstock.client._sync.optimizations import Optimizations
 from penstock.client._sync.pairwise_evaluations import PairwiseEvaluations
 from penstock.client._sync.project import Project
 from penstock.client._sync.prompts import Prompts
@@ -73,6 +74,7 @@ class Penstock:
         self.annotations = Annotations(self._transport)
         self.trace_evaluations = TraceEvaluations(self._transport)
         self.pairwise_evaluations = PairwiseEvaluations(self._transport)
+        self.optimizations = Optimizations(self._transport)
         self.benchmarks = Benchmarks(self._transport)
         self.traces = Traces(self._transport)
         self.datasets = Datasets(self._transport)
