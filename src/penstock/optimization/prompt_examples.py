@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,19 +30,22 @@ _MAX_TRUTH_CHARS = 2_000
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An example's data: `values` are what templates see, the rest is what scorers do."""
+    """An example: a row as benchmarks have them; of a data set, `input` are the columns but that of the truth."""
 
-    values: dict[str, Any]
-    input: Any = None
-    truth: Any = None
-    context: Any = None
-    metadata: dict[str, Any] = {}
+    row: BenchmarkRow
+    columns: bool = False
+
+    @property
+    def values(self) -> JsonObject:
+        """What templates see."""
+        return self.row.input if self.columns else row_values(self.row)
 
 
 @dataclass
 class Found:
-    """Examples, where they come from and how many rows there are, and how many are left out, by why."""
+    """Examples; where they come from, by which member of a request, of how many rows; how many are left out, by why."""
 
+    member: str
     source: JsonObject
     rows: int
     examples: list[Example] = field(default_factory=list)
@@ -70,17 +73,19 @@ class RowSource:
             version = await self.benchmarks.version(benchmark)
             facts: JsonObject = {"benchmark": benchmark.id, "name": benchmark.key, "version": version.version}
             rows = self.benchmarks.rows(benchmark, version, RowChoice())
-            return await _taken(Found(facts, version.row_count), _of_benchmark(rows), document)
+            return await _taken(Found("benchmark", facts, version.row_count), _of_benchmark(rows), document)
         dataset = await self.datasets.pin(tenant, subject.dataset or "")
         column = _truth_column(subject, dataset)
         facts = {"dataset": dataset.id, "name": dataset.name, "version": dataset.version, "truth": column}
-        return await _taken(Found(facts, dataset.row_count), self._of_dataset(tenant, dataset, column), document)
+        return await _taken(
+            Found("dataset", facts, dataset.row_count), self._of_dataset(tenant, dataset, column), document
+        )
 
     async def _of_dataset(self, tenant: Tenant, dataset: Dataset, column: str) -> AsyncIterator[tuple[str, Row]]:
         async for page in self.datasets.select(tenant, dataset.id, dataset.version, AllRows()):
             for row in page:
                 shown = {name: value for name, value in row.data.items() if name != column}
-                yield row.row_id, Row(shown, shown, row.data.get(column))
+                yield row.row_id, Row(BenchmarkRow("", shown, row.data.get(column)), columns=True)
 
 
 def classes_of(examples: Sequence[Example]) -> tuple[str, ...] | None:
@@ -98,7 +103,7 @@ def invalid(name: str, message: str) -> Invalid:
 async def _of_benchmark(pages: AsyncIterator[Sequence[BenchmarkRow]]) -> AsyncIterator[tuple[str, Row]]:
     async for page in pages:
         for row in page:
-            yield row.id, Row(dict(row_values(row)), row.input, row.truth, row.context, row.metadata)
+            yield row.id, Row(row)
 
 
 async def _taken(found: Found, rows: AsyncIterator[tuple[str, Row]], document: JsonObject) -> Found:
@@ -110,8 +115,8 @@ async def _taken(found: Found, rows: AsyncIterator[tuple[str, Row]], document: J
             found.left_out["too_many"] = found.rows - read
             break
         read += 1
-        content = msgspec.json.encode(row)
-        fault = "no_truth" if row.truth is None else "repeated" if content in seen else _unfilled(texts, row)
+        content = msgspec.json.encode([row.row.input, row.row.context, row.row.truth])
+        fault = "no_truth" if row.row.truth is None else "repeated" if content in seen else _unfilled(texts, row)
         if fault is not None:
             found.left_out[fault] += 1
             continue
@@ -119,8 +124,10 @@ async def _taken(found: Found, rows: AsyncIterator[tuple[str, Row]], document: J
         seen.add(content)
         size += len(content)
         if size > MAX_EXAMPLES_BYTES:
-            raise invalid("benchmark", f"its rows take more than {MAX_EXAMPLES_BYTES // 2**20} MB; use fewer")
-        found.examples.append(Example(name, cut(as_text(row.truth), _MAX_TRUTH_CHARS), data=msgspec.to_builtins(row)))
+            raise invalid(found.member, f"its rows take more than {MAX_EXAMPLES_BYTES // 2**20} MB; use fewer")
+        found.examples.append(
+            Example(name, cut(as_text(row.row.truth), _MAX_TRUTH_CHARS), data=msgspec.to_builtins(row))
+        )
     return found
 
 
@@ -143,5 +150,4 @@ def _truth_column(subject: PromptSubject, dataset: Dataset) -> str:
 
 def row_of(data: Json) -> Row:
     """The row of an example's data."""
-    made: Mapping[str, Any] = data  # type: ignore[assignment]
-    return Row(**made)
+    return msgspec.convert(data, Row)

@@ -118,7 +118,7 @@ class PromptTarget:
         return ModelRequest(self.snapshot["model"], messages, params, given.get("schema"), purpose="metric")
 
     async def _scored(self, example: Example, response: ModelResponse, saw: str, attempt: Attempt) -> Result:
-        row, output = row_of(example.data), response.value
+        row, output = row_of(example.data).row, response.value
         sample = Sample(example.id, row.input, output, row.truth, row.metadata, row.context)
         scorer = await self._scorer()
         context = ScoringContext(self.tenant, self.services, attempt.meter, attempt.detail)
