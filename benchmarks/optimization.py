@@ -6,6 +6,7 @@ Judge and reflecting model are a scripted server whose answers depend on what it
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -17,11 +18,12 @@ from benchmarks import planted
 from benchmarks.peers import gepa
 from benchmarks.planted import JUDGE_MODEL, MENDED, REFLECTION_MODEL, Case
 from benchmarks.report import PENSTOCK, Report, Target, at_least, at_most
-from benchmarks.workspace import Unavailable, scratch
+from benchmarks.workspace import ROOT, Unavailable, scratch
 from penstock.clock import now_ms
 from penstock.testing.model_server import ModelServer
 from penstock.testing.penstock_process import PenstockProcess
 
+PICTURE = ROOT / "docs" / "images" / "optimization-kappa.svg"
 BUDGET = 150
 CASES = 80
 CONCURRENCY = 4
@@ -83,6 +85,8 @@ def measure(report: Report, *, quick: bool) -> None:
         runs, optimized = _penstock(folder, model, cases, seeds)
         _add(report, PENSTOCK, runs, len(seeds))
         _add_kappa(report, optimized)
+        if not quick:
+            shutil.copy(folder / PICTURE.name, PICTURE)
         parts = optimized["parts"]
         model.script(planted.script(), delay_ms=0)
         some = cases[: parts["train"]], cases[parts["train"] :][: parts["validation"]]
@@ -155,7 +159,7 @@ def _add_kappa(report: Report, optimized: dict[str, Any]) -> None:
 def _penstock(
     folder: Path, model: ModelServer, cases: Sequence[Case], seeds: Sequence[int]
 ) -> tuple[Runs, dict[str, Any]]:
-    """All seeds, one of them killed as well; and the report of that one."""
+    """All seeds, one of them killed as well; and the report of that one, whose picture is drawn into the folder."""
     runs = Runs()
     environment = {"PENSTOCK_SCRIPTED_URL": model.url}
     with PenstockProcess(folder / "data", environment=environment) as server:
@@ -167,6 +171,9 @@ def _penstock(
             if seed == KILLED_SEED:
                 runs.undisturbed = log
         optimized, runs.killed = _optimized(server, model, KILLED_SEED, kill=True)
+        newest = server.client.get("/optimizations", params={"limit": 1}).raise_for_status().json()["data"][0]
+        drawn = server.client.get(f"/optimizations/{newest['id']}/kappa.svg").raise_for_status()
+        (folder / PICTURE.name).write_text(drawn.text)
     return runs, optimized
 
 
