@@ -19,7 +19,7 @@ import pytest
 from penstock.testing.model_server import ModelServer
 from penstock.testing.penstock_process import PenstockProcess
 
-CASES, BUDGET, CONCURRENCY, KILLS = 60, 150, 4, 5
+CASES, BUDGET, CONCURRENCY, KILLS = 60, 150, 4, 4
 LATE = KILLS + 2
 """In which iteration the rule is proposed, or soon after."""
 RULE = "Only cases that speak of a refund are handled well."
