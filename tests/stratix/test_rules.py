@@ -23,6 +23,14 @@ def test_everything_stands_under_both_prefixes(client: Client, bearer: Client, e
     assert bearer.organization == client.organization
     assert bearer.evaluation(evaluation) == client.evaluation(evaluation)
     assert bearer.benchmarks("custom") == client.benchmarks("custom")
+    (trace,) = bearer.upload_traces("bearer.json", '{"input": "By token."}')
+    judge = bearer.create_judge("Bearer's")
+    made = bearer.do(bearer.calls.judge_trace(trace, judge.id))
+    assert client.wait_for_verdict(made.id) == bearer.wait_for_verdict(made.id) is not None
+    assert client.do(client.calls.trace(trace)) == bearer.do(bearer.calls.trace(trace))
+    assert client.do(client.calls.judge(judge.id)) == bearer.do(bearer.calls.judge(judge.id))
+    for listed in (client.calls.traces(), client.calls.judges(), client.calls.optimizations()):
+        assert client.do(listed) == bearer.do(listed)
 
 
 def test_copies_of_a_bearer_client_write_the_prefix_twice(server: Server) -> None:
@@ -64,6 +72,18 @@ def test_this_face_asks_for_the_scopes_that_penstocks_own_asks_for(client: Clien
     held = ["evaluations:read", "evaluations:run", "benchmarks:write"]
     made = server.own.post("/keys", json={"name": "no boards, no runs", "scopes": held}).json()
     few = Client(server.url, made["key"])
+    for call, missing in (
+        (few.calls.announce("a.json", 1), "traces:write"),
+        (few.calls.traces(), "traces:read"),
+        (few.calls.make_judge(name="a", evaluation_goal="b"), "judges:write"),
+        (few.calls.judge_trace("a", "b"), "judges:run"),
+        (few.calls.trace_evaluations(), "judges:read"),
+        (few.calls.optimize("a"), "optimizations:run"),
+        (few.calls.apply("a"), "optimizations:run"),
+    ):
+        with pytest.raises(Refused) as refused:
+            few.do(call)
+        assert (refused.value.status, missing in refused.value.error.message) == (403, True)
     smart = {"name": "Dear", "description": "", "system_prompt": "", "files": ["unsent.txt"]}
     for path, body, missing in (
         ("evaluation-spaces", {"name": "Mine", "visibility": "public"}, "leaderboards:write"),
