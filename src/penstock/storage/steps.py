@@ -93,16 +93,18 @@ def of_item(execution_no: int, path: str) -> Transaction[list[RecordedStep]]:
     ]
 
 
-def usage_by_model(execution_no: int) -> Transaction[dict[str, Usage]]:
+def usage_by_model(execution_no: int, before_generation: int | None = None) -> Transaction[dict[str, Usage]]:
     """The sums over the steps of an execution, of all generations, by the model that was called (empty: none was).
 
-    A step that called several counts as a whole for the last that answered.
+    A step that called several counts as a whole for the last that answered. With `before_generation`, of earlier ones.
     """
+    earlier = "" if before_generation is None else "and generation < $2"
     rows = yield (
         "select coalesce(model, '') as model, sum(model_calls) as a, sum(input_tokens) as b, sum(output_tokens) as c,"
         " sum(cached_tokens) as d, sum(cost_nanos) as e, sum(unpriced_calls) as f, sum(ecu_micros) as g"
-        " from steps where execution_no = $1 group by coalesce(model, '')",
+        f" from steps where execution_no = $1 {earlier} group by coalesce(model, '')",
         execution_no,
+        *(() if before_generation is None else (before_generation,)),
     )
     return {row["model"]: Usage(*(int(row[column]) for column in "abcdefg")) for row in rows}
 

@@ -13,6 +13,7 @@ import pytest
 from penstock.accounts.compute_units.balances import Grant
 from penstock.accounts.compute_units.ledger import LEAST_MICROS
 from penstock.errors import BalanceExhausted, Conflict
+from penstock.executions.charging import UNCHARGED
 from penstock.executions.item import Attempt, ItemRun
 from penstock.executions.model import Budget, Execution, ResumeRequest, RetryRequest, Status
 from penstock.models.compute_units import SHIPPED, Rates
@@ -328,3 +329,18 @@ async def test_each_warning_comes_once_until_there_is_another_grant(tmp_path: Pa
         assert told == [[20, 5], [20, 5, 20, 5]]
         notes = await ask(core, "select note from compute_unit_entries where kind = 'warning'")
         assert len(notes) == 4
+
+
+async def test_what_ended_before_anybody_counted_is_not_charged_when_it_is_retried(tmp_path: Path) -> None:
+    async with open_core(tmp_path / "store.db") as core:
+        core.dispatcher.charging = UNCHARGED
+        core.work = Work(failing=1.0).on(core)
+        ended = await core.finished(await core.submit([1, 2]))
+    async with open_core(tmp_path / "store.db") as core:
+        await grant(core, 1_000_000)
+        for failing in (1.0, 0.0):
+            core.work = Work(failing=failing).on(core)
+            await core.service.retry(TENANT, ended.id, RetryRequest())
+            await core.finished(ended)
+        settled = await ask(core, "select used_micros as u from compute_unit_entries where kind = 'settlement'")
+        assert [row["u"] for row in settled] == [2 * PRICE, 4 * PRICE]

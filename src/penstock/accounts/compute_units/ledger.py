@@ -15,6 +15,7 @@ from penstock.executions.model import Execution
 from penstock.models.compute_units import Rates
 from penstock.models.usage import MICROS_PER_ECU, Usage, ecu_from_micros, total
 from penstock.storage import compute_units as sql
+from penstock.storage import steps as step_rows
 from penstock.storage import usage_days
 from penstock.storage.store import Transaction
 from penstock.types import Tenant
@@ -54,13 +55,13 @@ class Ledger:
 
     def settle(self, ended: Execution, usage: Mapping[str, Usage]) -> Transaction[None]:
         """Count what was not counted yet, take it from the balance, and let go of what was held."""
-        before = (yield from sql.settled(ended.no)) if ended.generation else {}
+        before = yield from _settled(ended)
         called = {model: used for model, used in usage.items() if used != Usage()}
         added = {model: _minus(used, before.get(model)) for model, used in called.items()}
         changed = {model: used for model, used in added.items() if used != Usage()}
         new = frozenset(called.keys() - before.keys() - {""}) | ({""} if ended.generation == 0 else frozenset())
         yield from usage_days.add(ended, changed, new)
-        yield from sql.remember_settled(ended.no, {model: called[model] for model in changed})
+        yield from sql.remember_settled(ended.no, called)
         micros = total(changed.values()).ecu_micros
         if micros or ended.reserved_micros:
             left = yield from sql.charge(ended, micros)
@@ -71,8 +72,16 @@ class Ledger:
         budget = execution.options.budget
         if budget is None or budget.ecu_micros is None:
             return max(LEAST_MICROS if most_micros is None else most_micros, execution.reserved_micros)
-        settled = (yield from sql.settled(execution.no)) if execution.generation else {}
+        settled = yield from _settled(execution)
         return max(0, budget.ecu_micros - total(settled.values()).ecu_micros)
+
+
+def _settled(execution: Execution) -> Transaction[dict[str, Usage]]:
+    """What it was counted with when it ended before. One that ended before anybody counted is not charged for that."""
+    if not execution.generation:
+        return {}
+    found = yield from sql.settled(execution.no)
+    return found or (yield from step_rows.usage_by_model(execution.no, execution.generation))
 
 
 def _minus(used: Usage, before: Usage | None) -> Usage:
