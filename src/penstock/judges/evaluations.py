@@ -16,13 +16,14 @@ from penstock.executions.service import ExecutionService
 from penstock.flows.service import small_metadata
 from penstock.ids import new_id
 from penstock.judges.choosing import Chosen, chosen_traces
-from penstock.judges.estimates import Most, TraceEstimates
+from penstock.judges.estimates import TraceEstimates
 from penstock.judges.job import ItemInput, TraceEvaluationJob
 from penstock.judges.model import KIND, TraceEvaluation, TraceEvaluationFilter, version_of
 from penstock.judges.requests import MAX_JUDGES, Threshold, TraceEvaluationRequest
 from penstock.judges.service import Judges
 from penstock.judges.summary import summaries
 from penstock.models.gateway import Gateway
+from penstock.models.most import Most
 from penstock.settings import Limits
 from penstock.storage import judges as judge_rows
 from penstock.storage import trace_evaluations as rows

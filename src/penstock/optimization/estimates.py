@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penstock.judges.estimates import Most, most_of
 from penstock.models.gateway import Gateway
-from penstock.models.usage import Amounts
+from penstock.models.most import Most, most_of
 from penstock.optimization.model import Example, Result
 from penstock.optimization.reflection import reflection_prompt, reflection_request
 from penstock.optimization.splitting import MINIBATCH
@@ -29,27 +28,14 @@ class Work:
     reflection_model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """The most that all model calls take. `unpriced`: models whose price nobody knows; they are left out of it."""
-
-    calls: int
-    amounts: Amounts
-    unpriced: tuple[str, ...]
-
-
-async def most_cost(models: Gateway, tenant: Tenant, target: Target, examples: Sequence[Example], work: Work) -> Cost:
-    """The cost of the work. Each question to a model may need its correction."""
-    largest, model = Most(), ""
+async def most_cost(models: Gateway, tenant: Tenant, target: Target, examples: Sequence[Example], work: Work) -> Most:
+    """The most that the work takes."""
+    largest = Most()
     for example in examples[:SAMPLED]:
         request, times = await target.request(target.instruction, example)
-        model = request.model
         most = (await most_of(models, tenant, request)).times(times)
         largest = max(largest, most, key=lambda one: (one.amounts.nanos, one.amounts.tokens))
     seen = [(example, Result(0.0, saw="x" * _REPLY_CHARS)) for example in examples[:MINIBATCH]]
     prompt = reflection_prompt(target, target.instruction, seen)
-    amounts, priced = await models.most(tenant, reflection_request(work.reflection_model, prompt))
-    metric = largest.times(work.metric_calls)
-    reflecting = Most(1, 0, amounts, priced).times(work.reflections)
-    unpriced = {name for name, one in ((model, metric), (work.reflection_model, reflecting)) if not one.priced}
-    return Cost(2 * metric.asked + reflecting.asked, metric.amounts + reflecting.amounts, tuple(sorted(unpriced)))
+    reflecting = await most_of(models, tenant, reflection_request(work.reflection_model, prompt))
+    return largest.times(work.metric_calls) + reflecting.times(work.reflections)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from penstock.executions.model import Budget, Execution, Submitted
+from penstock.models.most import Most
 from penstock.models.usage import Amounts
 from penstock.types import Json, JsonObject, Tenant
 
@@ -275,19 +276,16 @@ class OptimizationFilter:
 
 @dataclass(frozen=True, slots=True)
 class OptimizationEstimate:
-    """What a request would take at most. `cost` bounds the money, tokens and compute units of all model calls;
-    `unpriced` are models whose price nobody knows, which it leaves out."""
+    """What a request would take; `most` bounds all of its model calls."""
 
     budget: BudgetName | None
     metric_calls: int
     needed_calls: int
     """One pass: the least budget that is accepted."""
     reflection_calls: int
-    model_calls: int
     annotations: int
     parts: Parts
-    cost: Amounts
-    unpriced: tuple[str, ...] = ()
+    most: Most
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -15,7 +15,8 @@ from penstock.executions.model import Execution, Options, Status, Submission
 from penstock.executions.service import ExecutionService
 from penstock.flows.service import small_metadata
 from penstock.models.gateway import Gateway
-from penstock.optimization.estimates import Cost, Work, most_cost
+from penstock.models.most import Most
+from penstock.optimization.estimates import Work, most_cost
 from penstock.optimization.job import ItemInput, OptimizationJob
 from penstock.optimization.model import (
     BUDGETS,
@@ -129,7 +130,7 @@ class Optimizations:
         target = kind.open(tenant, pinned.snapshot)
         model = await self._reflection_model(tenant, request.reflection_model)
         work = Work(metric_calls, most_reflections(divided.parts, metric_calls), model)
-        cost = await most_cost(self._world.models, tenant, target, pinned.examples, work)
+        most = await most_cost(self._world.models, tenant, target, pinned.examples, work)
         plan = Plan(
             target_kind=kind.name,
             subject_id=pinned.subject_id,
@@ -143,11 +144,11 @@ class Optimizations:
             seed=request.seed,
             annotations=pinned.annotations,
             parts=divided.parts,
-            estimated=cost.amounts,
+            estimated=most.amounts,
             left_out=pinned.left_out,
             notes=(*pinned.notes, *_notes(divided)),
         )
-        return _Prepared(pinned, plan, _estimate(plan, work, cost))
+        return _Prepared(pinned, plan, _estimate(plan, work, most))
 
     async def _reflection_model(self, tenant: Tenant, wanted: str | None) -> str:
         catalog = self._world.models.catalog
@@ -282,17 +283,15 @@ def _check_budget(metric_calls: int, examples: int) -> None:
         raise _invalid("budget_too_small", "budget", message)
 
 
-def _estimate(plan: Plan, work: Work, cost: Cost) -> OptimizationEstimate:
+def _estimate(plan: Plan, work: Work, most: Most) -> OptimizationEstimate:
     return OptimizationEstimate(
         budget=plan.budget,
         metric_calls=plan.metric_calls,
         needed_calls=least_budget(plan.parts.train + plan.parts.validation + plan.parts.test),
         reflection_calls=work.reflections,
-        model_calls=cost.calls,
         annotations=plan.annotations,
         parts=plan.parts,
-        cost=cost.amounts,
-        unpriced=cost.unpriced,
+        most=most,
         left_out=plan.left_out,
         notes=plan.notes,
     )

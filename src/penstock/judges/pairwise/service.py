@@ -12,7 +12,8 @@ from penstock.errors import NotFound
 from penstock.executions.model import Execution, Options, Submission, Submitted
 from penstock.executions.service import ExecutionService
 from penstock.flows.service import small_metadata
-from penstock.judges.estimates import SAMPLED, Most, most_of, worst_case_body
+from penstock.judges.estimates import SAMPLED
+from penstock.judges.estimates import shown as shown_most
 from penstock.judges.judging import first_request, texts_of
 from penstock.judges.model import version_of
 from penstock.judges.pairwise.choosing import PairRef, Pairs
@@ -22,6 +23,7 @@ from penstock.judges.pairwise.requests import KIND, PairwiseRequest
 from penstock.judges.pairwise.summary import summary
 from penstock.judges.service import Judges
 from penstock.models.gateway import Gateway
+from penstock.models.most import Most, most_of
 from penstock.settings import Limits
 from penstock.storage import judges as judge_rows
 from penstock.storage.store import Transaction
@@ -91,12 +93,11 @@ class PairwiseEvaluations:
         for ref in chosen[:SAMPLED]:
             sampled += await self._most_of(tenant, pinned, ref, request)
         most = sampled.times(len(chosen), min(len(chosen), SAMPLED))
-        unpriced = [] if most.priced else [str(pinned["model"])]
         return {
             "pairs": len(chosen),
             "modelCalls": most.asked,
-            "worstCase": worst_case_body(most, unpriced),
-            "judges": [most.body(pinned)],
+            "worstCase": most.body(),
+            "judges": [shown_most(most, pinned)],
         }
 
     async def summary(self, tenant: Tenant, execution_id: str) -> tuple[Execution, dict[str, Any]]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from penstock.clock import iso
 from penstock.errors import Conflict
-from penstock.models.usage import ecu_from_micros, usd_from_nanos
+from penstock.models.usage import usd_from_nanos
 from penstock.optimization.bodies import OptimizationWork
 from penstock.optimization.model import (
     BudgetName,
@@ -300,7 +300,6 @@ def _links(call: Call, optimization_id: str) -> dict[str, Any]:
 
 
 def _estimated(found: OptimizationEstimate) -> OptimizationEstimateObject:
-    cost = found.cost
     return OptimizationEstimateObject(
         budget=found.budget,
         metric_calls=found.metric_calls,
@@ -310,11 +309,5 @@ def _estimated(found: OptimizationEstimate) -> OptimizationEstimateObject:
         parts=found.parts,
         left_out=dict(found.left_out),
         notes=list(found.notes),
-        worst_case={
-            "modelCalls": found.model_calls,
-            "tokens": cost.tokens,
-            "costUsd": usd_from_nanos(cost.nanos),
-            "ecu": ecu_from_micros(cost.ecu_micros),
-            "unpricedModels": list(found.unpriced),
-        },
+        worst_case=dict(found.most.body()),
     )

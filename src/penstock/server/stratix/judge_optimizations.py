@@ -109,7 +109,7 @@ async def estimate_optimization(call: StratixCall) -> Response:
     """What it would take at most; nothing is started. Refused as starting it would be."""
     request = _request(call)
     made = await call.engine.optimizations.estimate(call.tenant, request)
-    return wrapped(OptimizationEstimate(made.cost.nanos / NANOS_PER_USD, made.annotations, str(request.budget)))
+    return wrapped(OptimizationEstimate(made.most.amounts.nanos / NANOS_PER_USD, made.annotations, str(request.budget)))
 
 
 @routes.post(PROJECT + "/judge-optimizations", "optimizations:run")
