@@ -204,7 +204,10 @@ class TraceEvaluations:
         by_judge = {(one["judge"]["id"], one["judge"]["version"]): one for one in made}
         for place, threshold in enumerate(spec["thresholds"]):
             judge = spec["judges"][threshold["place"]]
-            found = by_judge[judge["id"], judge["version"]]
+            found = by_judge.get((judge["id"], judge["version"]))
+            if found is None:
+                # Verdicts go with their traces, and all of them have gone.
+                continue
             mean = found["passRate"]["mean"]
             if mean is not None and mean < threshold["passRate"]:
                 await self._store.write(self._tell(execution, place, {**found, "threshold": threshold["passRate"]}))

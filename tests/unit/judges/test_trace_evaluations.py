@@ -345,6 +345,21 @@ async def test_a_deleted_trace_fails_its_verdict_alone(engine: TestEngine, serve
     assert (again.status, again.reasoning) == ("failed", "The trace has been deleted since it was to be judged.")
 
 
+async def test_a_threshold_of_traces_that_are_all_gone_is_told_of_to_nobody(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    traces = await send(engine, ["good", "bad"])
+    await make(engine)
+    server.script([{"contains": "good", "status": 400}, says("yes")])
+    _, ended = await run(engine, "kind", traces=traces, thresholds=(Threshold(0.75),))
+    for trace in traces:
+        await engine.engine.traces.delete(engine.tenant, trace)
+        await engine.engine.trace_evaluations.delete_of(engine.tenant, trace)
+    reopened = await engine.engine.executions.retry(engine.tenant, ended.id, RetryRequest())
+    again = await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
+    assert (again.status, again.error) == ("completed", None)
+
+
 async def test_an_evaluation_scores_with_a_judge_as_it_was(engine: TestEngine, server: ModelServer) -> None:
     rows = [{"id": "a", "input": "one", "truth": "1"}, {"id": "b", "input": "two", "truth": "2"}]
     await engine.engine.benchmarks.create_from_rows(engine.tenant, "numbers", rows)
