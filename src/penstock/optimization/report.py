@@ -83,4 +83,4 @@ def _answer(classes: Classes, example: Example, result: Result) -> str:
     if classes.weights == "none":
         return NOT_READ
     place = classes.labels.index(example.truth)
-    return classes.labels[0 if place > len(classes.labels) // 2 else -1]
+    return classes.labels[0 if 2 * place > len(classes.labels) - 1 else -1]

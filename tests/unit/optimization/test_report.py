@@ -46,6 +46,11 @@ def test_an_answer_that_cannot_be_read_is_wrong_and_never_left_out() -> None:
     assert unread.kappa is not None
     assert unread.kappa.value == pytest.approx(-1), "as far from the truth as an answer can be"
 
+    of_four = labelled("2", "0", "3")
+    unread = measured(Classes(("0", "1", "2", "3"), "quadratic"), of_four, said(of_four, None, None, None))
+    as_far = said(of_four, "0", "3", "0")
+    assert unread.kappa == measured(Classes(("0", "1", "2", "3"), "quadratic"), of_four, as_far).kappa
+
 
 def test_better_needs_more_than_chance() -> None:
     test = labelled(*["no"] * 20)
