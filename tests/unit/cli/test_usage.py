@@ -45,3 +45,23 @@ def test_what_was_used_as_a_table_as_json_and_as_csv(here, tmp_path):
 @pytest.mark.parametrize("since", ["yesterday", "7x", "2026-13-01", "99999999999d"])
 def test_a_since_that_is_none_is_wrong_usage(here, since):
     assert here("usage", "--since", since).exit_code == 2
+
+
+def test_units_are_granted_held_and_counted_and_rates_can_change(here, tmp_path):
+    assert "Nothing is limited" in here("units", "balance").stderr
+    assert here("units", "grant", "2", "--note", "March", "--idempotency-key", "march").exit_code == 0
+    assert here("units", "grant", "2", "--note", "March", "--idempotency-key", "march").exit_code == 0
+    assert here("units", "grant", "--correct", "-0.5").exit_code == 0
+    assert here("units", "rates", "--inference", "0.25").exit_code == 0
+    file = tmp_path / "ask.yaml"
+    file.write_text(FLOW)
+    assert here("run", file, "--input", "n=1").exit_code == 0
+    left = json.loads(here("units", "balance", "--json").stdout)
+    assert (left["limited"], left["balance"], left["reserved"]) == (True, "1.25", "0.00")
+    assert [rate in here("units", "rates").stdout for rate in ("Version 1", "0.25")] == [True, True]
+    assert "Version 0" in here("units", "rates", "--version", "0").stdout
+    entries = json.loads(here("units", "ledger", "--json").stdout)
+    assert [entry["kind"] for entry in entries] == ["settlement", "reservation", "adjustment", "grant"]
+    assert here("units", "grant", "lots").exit_code == 1
+    assert "1.25" in here("units", "limit", "on").stdout
+    assert here("units", "limit", "off").exit_code == 0

@@ -26,6 +26,7 @@ WITHOUT_BODY = {
     "/executions/{executionId}/pause",
     "/flows/executions/{executionId}/pause",
     "/flows/executions/{executionId}/cancel",
+    "/optimizations/{optimization}/apply",
 }
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/schemas/flow.json", "/flows/{flow}/docs"}
 
