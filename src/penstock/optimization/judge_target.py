@@ -18,11 +18,11 @@ from penstock.clock import now_ms
 from penstock.errors import Conflict, Forbidden, Invalid, NotFound, StepError
 from penstock.evaluations.scorers.menus import Scale
 from penstock.executions.item import Attempt
-from penstock.judges.agreement_report import Vote, together
+from penstock.judges.agreement_report import MOST_LABELS, Vote, together
 from penstock.judges.annotations import Annotations
 from penstock.judges.definition import MAX_GOAL_CHARS, JudgeChange, changed, menu_of
 from penstock.judges.estimates import usual_request
-from penstock.judges.judging import TURN_SECONDS, Direct, TraceSubject, instruction, judge
+from penstock.judges.judging import TURN_SECONDS, Direct, TraceSubject, instruction, judge, whole_trace
 from penstock.judges.labels import FAIL, PASS, classes, on_menu, passes
 from penstock.judges.model import JudgeVersion, Unscorable, Verdict, version_of
 from penstock.judges.reading import TraceText, cut
@@ -80,7 +80,7 @@ class JudgeTargets:
             else:
                 examples.append(Example(trace_id, truth, tuple(_said(one) for one in said)))
         # Of a list that is to be cut, the newest come first.
-        left_out["too_many"] = sum(len(one.said) for one in examples[MAX_EXAMPLES:])
+        left_out["too_many"] += sum(len(one.said) for one in examples[MAX_EXAMPLES:])
         used = examples[:MAX_EXAMPLES]
         contested = sum(len({_class(version, use, said.answer) for said in one.said}) > 1 for one in used)
         notes = (f"People disagree about {contested} of the traces; each counts by weight.",) if contested else ()
@@ -120,16 +120,22 @@ class JudgeTargets:
         return write()
 
     async def _labels(self, tenant: Tenant, judge_id: str) -> tuple[dict[str, list[Annotation]], Counter[str]]:
-        """By trace, those labelled last first; and how many labels are not of a whole trace that is still there."""
+        """By trace, those labelled last first, of each all that was said among the newest labels; and how many labels
+        are not used, by why."""
         found: dict[str, list[Annotation]] = defaultdict(list)
         left_out: Counter[str] = Counter()
+        read = 0
         async for page in self.annotations.all(tenant, AnnotationFilter(judge_id=judge_id)):
+            full = len(found) > MAX_EXAMPLES
             for label in page:
                 if not label.subject.trace_id or label.subject.span_id:
                     left_out["not_of_a_trace"] += 1
+                elif full and label.subject.trace_id not in found:
+                    left_out["too_many"] += 1
                 else:
                     found[label.subject.trace_id].append(label)
-            if len(found) > MAX_EXAMPLES:
+            read += len(page)
+            if read >= MOST_LABELS:
                 break
         for trace_id in [one for one in found if not await self._exists(tenant, one)]:
             left_out["trace_gone"] += len(found.pop(trace_id))
@@ -199,10 +205,12 @@ class JudgeTarget:
 
     async def score(self, instruction: str, example: Example, attempt: Attempt) -> Result:
         try:
-            trace = await self._traces.get(self._tenant, example.id)
+            subject = await whole_trace(self._traces, self._tenant, example.id)
         except NotFound as error:
-            raise StepError("trace_unknown", "A labelled trace has been deleted since this was started.") from error
-        subject = TraceSubject(trace, await self._traces.spans(trace))
+            raise StepError(
+                "trace_unknown",
+                "A labelled trace has been deleted since this was started; start another optimization without it.",
+            ) from error
         saw = await asyncio.to_thread(_excerpt, subject)
         asks = _Counted(Direct(self._tenant, self._models, attempt.meter))
         said = await judge(with_instruction(self._judge, instruction), subject, asks)

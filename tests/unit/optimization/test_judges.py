@@ -15,14 +15,18 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import Conflict, Forbidden, Invalid, NotFound
+from penstock.errors import Conflict, Forbidden, Invalid, NotFound, StepError
+from penstock.executions.item import Attempt
 from penstock.executions.model import Execution, RetryRequest, Status
 from penstock.judges.annotations import NewAnnotation
 from penstock.judges.definition import JudgeChange
+from penstock.models.meter import Meter
+from penstock.optimization.judge_target import JudgeTargets
 from penstock.optimization.model import JudgeSubject, Optimization, OptimizationFilter, OptimizationRequest
 from penstock.testing.engine import TestEngine, open_engine
 from penstock.testing.model_server import ModelServer
-from penstock.traces.model import ReceivedSpan, Span
+from penstock.traces.model import ReceivedSpan, Span, Trace
+from penstock.traces.reading import TraceReader
 from penstock.types import Tenant
 
 GOAL = "Is the case handled well?"
@@ -203,6 +207,19 @@ async def test_people_who_disagree_count_by_weight(engine: TestEngine, server: M
     assert done.report.after.score == 1, "what most weight says is all that one can come to"
 
 
+async def test_of_more_labels_than_are_used_none_of_a_trace_that_is_used_is_overlooked(
+    engine: TestEngine, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.optimization.judge_target.MAX_EXAMPLES", 12)
+    monkeypatch.setattr("penstock.judges.annotations._PAGE", 5)
+    traces = await prepare(engine, 20)
+    for number, trace in enumerate(traces):
+        # Bob comes last, and says the opposite of the last one.
+        await label(engine, trace, refund(number) if number < 19 else not refund(number), author="bob")
+    estimate = await engine.engine.optimizations.estimate(engine.tenant, request())
+    assert (estimate.annotations, estimate.left_out) == (24, {"contradictory": 2, "too_many": 14})
+
+
 async def test_useless_proposals_cost_no_metric_call(engine: TestEngine, server: ModelServer) -> None:
     proposals = ["I would rather not.", "```\n```", f"```\n{GOAL}\n```", f"```\n{'long ' * 4000}\n```"]
     texts = [{"model": "mirror", "text": text, "times": 1} for text in proposals]
@@ -230,6 +247,27 @@ async def test_answers_off_the_menu_are_wrong_and_told_as_such(engine: TestEngin
     asked = [call["prompt"] for call in server.calls() if call["model"] == "mirror"]
     assert "The judge's answer could not be read." in asked[0]
     assert "ana says yes: Only refunds are handled well." in asked[0]
+
+
+async def test_nothing_is_scored_by_what_is_left_of_a_trace_that_is_being_deleted(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    class Meanwhile(TraceReader):
+        """Somebody deletes each trace while its spans are read."""
+
+        async def spans(self, trace: Trace) -> list[Span]:
+            await self.delete(trace.tenant, trace.id)
+            return await super().spans(trace)
+
+    await prepare(engine, 12)
+    world = engine.engine
+    kind = JudgeTargets(world.judges, world.annotations, Meanwhile(world.store), world.services.models)
+    pinned = await kind.pin(engine.tenant, JudgeSubject("kind"))
+    target = kind.open(engine.tenant, pinned.snapshot)
+    with pytest.raises(StepError) as gone:
+        await target.score(GOAL, pinned.examples[0], Attempt(Meter()))
+    assert gone.value.code == "trace_unknown"
+    assert not server.calls()
 
 
 async def test_what_a_reflection_is_told_says_in_which_direction_it_errs(
