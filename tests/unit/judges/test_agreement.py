@@ -111,6 +111,13 @@ def test_few_perfect_labels_are_not_certain() -> None:
     assert people.interval[0] < 0.5
 
 
+def test_an_interval_on_a_scale_says_that_few_labels_make_it_too_narrow() -> None:
+    few, many = [[9, 2, 0], [1, 9, 2], [0, 1, 9]], [[40, 4, 0], [2, 40, 4], [0, 2, 40]]
+    assert "on a scale the interval may be too narrow" in (cohens_kappa(few, weights="quadratic").note or "")
+    assert cohens_kappa(many, weights="quadratic").note is None
+    assert cohens_kappa(few).note is None
+
+
 def test_the_same_labels_give_the_same_intervals() -> None:
     table = [[20, 4], [6, 10]]
     assert cohens_kappa(table) == cohens_kappa(table)
