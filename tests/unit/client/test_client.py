@@ -86,6 +86,13 @@ async def test_hybrid_returns_the_handle_of_the_same_run_otherwise(api, client):
     assert list(api.runs) == [handle.id]
 
 
+async def test_an_id_of_dots_leads_to_no_other_path(api, client):
+    for name in (".", "..", "a/../b"):
+        with pytest.raises(NotFoundError):
+            await now(client.flows.get(name))
+    assert [seen.path for seen in api.seen] == ["/flows/.", "/flows/..", "/flows/a/../b"]
+
+
 async def test_a_sync_call_over_its_deadline_raises_with_the_handle(api, client):
     with pytest.raises(ExecutionTimeout) as caught:
         await now(client.flows.execute("late", {}))
