@@ -74,7 +74,7 @@ def _told(tool: Tool) -> Tool:
             return await tool(**arguments)
         except PenstockError as fault:
             advice = next((words for kind, words in _ADVICE if isinstance(fault, kind)), "")
-            raise ToolError(f"{fault}. {advice}".replace("..", ".").strip()) from fault
+            raise ToolError(f"{str(fault).removesuffix('.')}. {advice}".strip()) from fault
 
     return call
 

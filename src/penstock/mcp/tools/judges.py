@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import BaseModel, ConfigDict, Field
 
 from penstock import AsyncPenstock
 from penstock.client.judge_objects import Judge, JudgeSummary
@@ -92,6 +93,8 @@ class Judging(BaseModel):
 class JudgingWish(BaseModel):
     """Which traces are to be judged; all that is said must hold."""
 
+    model_config = ConfigDict(extra="forbid")
+
     source: str | None = None
     status: Literal["unset", "ok", "error"] | None = None
     name: str | None = None
@@ -136,15 +139,19 @@ class JudgeTools:
         self,
         judges: Annotated[list[str], Field(min_length=1, max_length=20, description="Names or ids.")],
         traces: Annotated[list[str] | None, Field(max_length=1_000, description="Ids; or leave it to wanted.")] = None,
-        wanted: Annotated[JudgingWish | None, Field(description="In the place of traces.")] = None,
+        wanted: Annotated[
+            JudgingWish | None, Field(description="In the place of traces; an empty one wants all.")
+        ] = None,
         sample: Annotated[int | None, Field(ge=1, description="Only so many of them, at random.")] = None,
         budget_usd: BudgetUsd = None,
         wait_seconds: Wait = 30,
     ) -> Judging:
         """Have each of the judges judge each of the traces: those named, or those that are wanted."""
+        if bool(traces) == (wanted is not None):
+            raise ToolError("Name traces, or say which are wanted, and not both. An empty `wanted` wants all.")
         options: dict[str, Any] = {}
-        if not traces:
-            options["filter"] = (wanted or JudgingWish()).model_dump(exclude_none=True)
+        if wanted is not None:
+            options["filter"] = wanted.model_dump(exclude_none=True)
         if sample is not None:
             options["sample"] = {"count": sample}
         if budget_usd is not None:
