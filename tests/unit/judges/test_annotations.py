@@ -105,6 +105,8 @@ async def test_a_label_is_kept_once_for_each_author_with_what_was_said_before(en
         ({"criterion": "two"}, "judge"),
         ({"label": "maybe"}, "label"),
         ({"label": None}, "label"),
+        ({"label": 10**400, "judge": None, "criterion": "length"}, "label"),
+        ({"label": float("nan"), "judge": None, "criterion": "length"}, "label"),
         ({"author": " ann"}, "author"),
         ({"weight": float("nan")}, "weight"),
         ({"weight": 0}, "weight"),

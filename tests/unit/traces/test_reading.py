@@ -95,6 +95,7 @@ LISTS: list[tuple[TraceFilter, list[int]]] = [
     (TraceFilter(text="needle"), []),
     (TraceFilter(text="needle7 !!! *"), [7]),
     (TraceFilter(text="!!!"), []),
+    (TraceFilter(text="\0needle7\0"), [7]),
     (TraceFilter(started_from=AT // MS + 5_000, started_before=AT // MS + 8_000), [5, 6, 7]),
     (TraceFilter(min_duration_ms=23), [22, 23]),
     (TraceFilter(max_duration_ms=2, sort="durationMs"), [0, 1]),
