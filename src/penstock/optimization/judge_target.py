@@ -31,7 +31,7 @@ from penstock.judges.verdicts import Reply
 from penstock.models.gateway import Gateway
 from penstock.models.wire import ModelRequest
 from penstock.optimization.model import MAX_EXAMPLES, Example, JudgeSubject, Result, Said
-from penstock.optimization.targets import Classes, Pinned
+from penstock.optimization.targets import Classes, Pinned, check_length, most_chars
 from penstock.storage import judges as rows
 from penstock.storage.annotations import Annotation, AnnotationFilter
 from penstock.storage.store import Transaction
@@ -44,9 +44,6 @@ _VERSION = "1"
 SAW_CHARS = 2_000
 SAID_CHARS = 2_000
 MAX_RATIONALE_CHARS = 2_000
-_GROWTH = 2
-_LEAST_MOST_CHARS = 4_000
-"""A new instruction may be so much longer than the old one, or as long as this."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +183,12 @@ class JudgeTarget:
     def timeout_seconds(self) -> float:
         return TURN_SECONDS * self._judge.turns
 
+    @property
+    def most_chars(self) -> int:
+        return most_chars(self.instruction, MAX_GOAL_CHARS)
+
     def check(self, text: str) -> str:
-        most = self.most_chars
-        if len(text) > most:
-            raise ValueError(f"the proposal has {len(text):,} characters; {most:,} are the most here")
+        check_length(text, self.most_chars)
         try:
             made = with_instruction(self._judge, text)
         except Invalid as error:
@@ -197,11 +196,6 @@ class JudgeTarget:
         if (made.output, made.threshold) != (self._judge.output, self._judge.threshold):
             raise ValueError("the proposal changes what the judge may answer")
         return made.goal
-
-    @property
-    def most_chars(self) -> int:
-        """How long an instruction may become."""
-        return min(MAX_GOAL_CHARS, max(_LEAST_MOST_CHARS, _GROWTH * len(self.instruction)))
 
     async def score(self, instruction: str, example: Example, attempt: Attempt) -> Result:
         try:

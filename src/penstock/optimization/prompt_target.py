@@ -24,8 +24,8 @@ from penstock.judges.reading import cut, readable
 from penstock.models.wire import Message, ModelRequest, ModelResponse, Role
 from penstock.optimization.model import Example, PromptSubject, Result
 from penstock.optimization.prompt_examples import RowSource, classes_of, invalid, row_of
-from penstock.optimization.prompt_text import kept, parts, with_part
-from penstock.optimization.targets import Classes, Pinned
+from penstock.optimization.prompt_text import MAX_INSTRUCTION_CHARS, kept, parts, with_part
+from penstock.optimization.targets import Classes, Pinned, check_length, most_chars
 from penstock.storage import prompts as rows
 from penstock.storage.executions import dumps
 from penstock.storage.store import Transaction
@@ -78,8 +78,14 @@ class PromptTarget:
     def timeout_seconds(self) -> float:
         return ANSWER_SECONDS + float(self.snapshot["scoringSeconds"])
 
+    @property
+    def most_chars(self) -> int:
+        return most_chars(self.instruction, MAX_INSTRUCTION_CHARS)
+
     def check(self, instruction: str) -> str:
-        return kept(self.instruction, instruction)
+        text = kept(self.instruction, instruction)
+        check_length(text, self.most_chars)
+        return text
 
     async def score(self, instruction: str, example: Example, attempt: Attempt) -> Result:
         request = self._request(instruction, example)
@@ -100,7 +106,8 @@ class PromptTarget:
         return f"The answer is worth {result.score:g}. {verdict}{why}"
 
     async def request(self, instruction: str, example: Example) -> tuple[ModelRequest, int]:
-        return self._request(instruction, example), 1 + len((await self._scorer()).models)
+        grown = instruction.ljust(self.most_chars, "x")
+        return self._request(grown, example), 1 + len((await self._scorer()).models)
 
     async def _scorer(self) -> Scorer[Any]:
         await load()

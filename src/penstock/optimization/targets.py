@@ -13,6 +13,21 @@ from penstock.optimization.model import Example, Result
 from penstock.storage.store import Transaction
 from penstock.types import JsonObject, Tenant
 
+_GROWTH = 2
+_LEAST_MOST_CHARS = 4_000
+
+
+def most_chars(instruction: str, limit: int) -> int:
+    """How long a new instruction may become: so many times as long as the old one, or as long as this, and never
+    longer than the limit."""
+    return min(limit, max(_LEAST_MOST_CHARS, _GROWTH * len(instruction)))
+
+
+def check_length(proposal: str, most: int) -> None:
+    """Raises ValueError for a proposal of more characters."""
+    if len(proposal) > most:
+        raise ValueError(f"the proposal has {len(proposal):,} characters; {most:,} are the most here")
+
 
 @dataclass(frozen=True, slots=True)
 class Classes:
@@ -70,6 +85,11 @@ class Target(Protocol):
         """How long one metric call may take."""
         ...
 
+    @property
+    def most_chars(self) -> int:
+        """How long an instruction may become; see `most_chars`."""
+        ...
+
     def check(self, instruction: str) -> str:
         """A proposal as it would be used. Raises ValueError saying why it cannot be."""
         ...
@@ -84,7 +104,8 @@ class Target(Protocol):
         ...
 
     async def request(self, instruction: str, example: Example) -> tuple[ModelRequest, int]:
-        """What one metric call asks a model, and of how many such requests it is made at most; for estimates."""
+        """What one metric call asks a model at most, with an instruction that has grown as long as it may, and of how
+        many such requests it is made; for estimates."""
         ...
 
 

@@ -80,6 +80,29 @@ async def test_a_missing_rule_is_found_and_applied(engine: TestEngine) -> None:
     assert (await optimizations.apply(engine.tenant, started.id)).again
 
 
+async def test_an_estimate_is_that_of_the_longest_rows_wherever_they_stand(engine: TestEngine) -> None:
+    short, long = ([{**row, "text": row["text"] + "x" * more} for row in ROWS[:30]] for more in (0, 9_000))
+    costs = []
+    for name, rows in (("long-first", [*long, *short]), ("short-first", [*short, *long])):
+        await engine.engine.datasets.create(engine.tenant, name, rows)
+        subject = PromptSubject("sort", dataset=name, truth="kind")
+        wanted = OptimizationRequest(subject, budget=150, reflection_model="scripted/reflect")
+        costs.append((await engine.engine.optimizations.estimate(engine.tenant, wanted)).most.amounts.tokens)
+    assert costs[0] == costs[1] > 150 * 9_000
+
+
+async def test_a_proposal_is_no_longer_than_an_estimate_takes_it_to_be(engine: TestEngine) -> None:
+    kind = engine.engine.optimizations._world.kinds["prompt"]
+    pinned = await kind.pin(engine.tenant, request().subject)
+    target = kind.open(engine.tenant, pinned.snapshot)
+    longest = PROMPT.ljust(target.most_chars, "x")
+    assert target.check(longest) == longest
+    with pytest.raises(ValueError, match="characters"):
+        target.check(longest + "x")
+    (asked, _), (now, _) = [await target.request(text, pinned.examples[0]) for text in (PROMPT, longest)]
+    assert len(asked.messages[0].text) >= len(now.messages[0].text)
+
+
 async def test_without_classes_scores_are_compared(engine: TestEngine) -> None:
     rows = [
         {"id": str(n), "input": {"customer": "c", "text": f"{SAID[2]} ({n})"}, "truth": f"delivery {n}"}
