@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import Conflict, Invalid, NotFound
+from penstock.accounts.compute_units.balances import Grant
+from penstock.errors import BalanceExhausted, Conflict, Invalid, NotFound
 from penstock.evaluations.requests import EvaluationRequest, Variant
 from penstock.executions.model import Execution, RetryRequest
 from penstock.judges.definition import JudgeChange
@@ -203,6 +204,20 @@ async def test_the_estimate_bounds_what_is_spent_also_with_corrections(engine: T
     used = body["usage"]
     assert (made["unscorable"], used["modelCalls"]) == (2, 4)
     assert 0 < used["inputTokens"] + used["outputTokens"] <= estimate["worstCase"]["tokens"]
+
+
+async def test_where_a_balance_limits_it_pairs_hold_what_they_may_take(engine: TestEngine, server: ModelServer) -> None:
+    a, b = await send(engine, ["good", "bad"])
+    balances = engine.engine.compute_units.balances
+    await balances.grant(engine.tenant, Grant("grant", 20_000))
+    request = PairwiseRequest(JudgeRef("kind"), traces=((a, b),))
+    with pytest.raises(BalanceExhausted, match="this reserves"):
+        await engine.engine.pairwise_evaluations.start(engine.tenant, request)
+    await balances.grant(engine.tenant, Grant("grant", 1_000_000_000))
+    server.script([GOOD_FIRST, prefers("second")])
+    ended, _, _ = await run(engine, traces=((a, b),))
+    left = await balances.of(engine.tenant)
+    assert (ended.status, left.reserved_micros) == ("completed", 0)
 
 
 async def test_nobody_sees_those_of_others(engine: TestEngine, server: ModelServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +51,9 @@ class PairwiseEvaluations:
         chosen = await self.pairs.chosen(tenant, request)
         concurrency = request.concurrency or self.limits.default_concurrency
         self.limits.check_concurrency(concurrency)
+        most: int | None = None
+        if await self.executions.limited(tenant):
+            most = (await self._most(tenant, pinned, chosen, request)).amounts.ecu_micros or None
         spec: dict[str, Json] = {
             "judge": pinned,
             "seed": request.sampling.seed,
@@ -79,6 +83,7 @@ class PairwiseEvaluations:
             request_hash=request.request_hash,
             created_by=request.created_by,
             alongside=alongside,
+            most_ecu_micros=most,
         )
         return await self.executions.submit(submission)
 
@@ -89,10 +94,7 @@ class PairwiseEvaluations:
         """
         pinned = await self._pinned(tenant, request)
         chosen = await self.pairs.chosen(tenant, request)
-        sampled = Most()
-        for ref in chosen[:SAMPLED]:
-            sampled += await self._most_of(tenant, pinned, ref, request)
-        most = sampled.times(len(chosen), min(len(chosen), SAMPLED))
+        most = await self._most(tenant, pinned, chosen, request)
         return {
             "pairs": len(chosen),
             "modelCalls": most.asked,
@@ -117,6 +119,22 @@ class PairwiseEvaluations:
 
     async def _pinned(self, tenant: Tenant, request: PairwiseRequest) -> JsonObject:
         return await self.judges.pin(tenant, request.judge.judge, request.judge.version)
+
+    async def _most(
+        self, tenant: Tenant, pinned: JsonObject, chosen: Sequence[PairRef], request: PairwiseRequest
+    ) -> Most:
+        sampled = Most()
+        for ref in chosen[:SAMPLED]:
+            sampled += await self._most_of(tenant, pinned, ref, request)
+        return sampled.times(len(chosen), min(len(chosen), SAMPLED))
+
+    async def _most(
+        self, tenant: Tenant, pinned: JsonObject, chosen: Sequence[PairRef], request: PairwiseRequest
+    ) -> Most:
+        sampled = Most()
+        for ref in chosen[:SAMPLED]:
+            sampled += await self._most_of(tenant, pinned, ref, request)
+        return sampled.times(len(chosen), min(len(chosen), SAMPLED))
 
     async def _most_of(self, tenant: Tenant, pinned: JsonObject, ref: PairRef, request: PairwiseRequest) -> Most:
         pair = await self.pairs.read(tenant, ref, request.evaluations)
