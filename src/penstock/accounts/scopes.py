@@ -24,7 +24,8 @@ SCOPES: Mapping[str, str] = {
     "prompts:write": "Create, change and delete saved prompts.",
     "secrets:write": "Put and delete secrets, and list their names; values can never be read back.",
     "schedules:read": "Read schedules and what came of their due times.",
-    "schedules:write": "Create, change, run and delete schedules; all but deleting also needs executions:run.",
+    "schedules:write": "Create, change, run and delete schedules; all but deleting also needs executions:run, and"
+    " judges:run for schedules of judges.",
     "scorers:read": "Read the saved scorers, and the types there are.",
     "scorers:write": "Save, change, try and delete scorers; to try one also needs executions:run.",
     "judges:read": "Read judges, and what they said of traces.",
