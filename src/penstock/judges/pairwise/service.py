@@ -128,14 +128,6 @@ class PairwiseEvaluations:
             sampled += await self._most_of(tenant, pinned, ref, request)
         return sampled.times(len(chosen), min(len(chosen), SAMPLED))
 
-    async def _most(
-        self, tenant: Tenant, pinned: JsonObject, chosen: Sequence[PairRef], request: PairwiseRequest
-    ) -> Most:
-        sampled = Most()
-        for ref in chosen[:SAMPLED]:
-            sampled += await self._most_of(tenant, pinned, ref, request)
-        return sampled.times(len(chosen), min(len(chosen), SAMPLED))
-
     async def _most_of(self, tenant: Tenant, pinned: JsonObject, ref: PairRef, request: PairwiseRequest) -> Most:
         pair = await self.pairs.read(tenant, ref, request.evaluations)
         parts = texts_of(shown(pair, request.sampling.seed))
