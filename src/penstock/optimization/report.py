@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.evaluations.statistics.differences import paired
+from penstock.evaluations.statistics.sign_flips import sign_flips
 from penstock.evaluations.statistics.verdicts import Verdict, verdict
 from penstock.judges.agreement import agreement
 from penstock.optimization.model import Example, Kappa, Measured, Outcome, Paired, Result
@@ -36,10 +37,13 @@ def compare(
         return Compared("kept", summary, old, None, None)
     new = measured(classes, test, after)
     found = paired([one.score for one in before], [one.score for one in after])
-    said = verdict(found)
-    held = Paired(
-        found.difference, found.low, found.high, found.level, found.p_value, found.test, len(test), _words(said)
-    )
+    p_value, name = found.p_value, str(found.test)
+    if found.wins is None:
+        # Scores between 0 and 1 are mostly alike, and few: a test that supposes a spread would see too much in them.
+        p_value = sign_flips([other.score - one.score for one, other in zip(before, after, strict=True)])
+        name = "sign_flips"
+    said = verdict(found, p_value=p_value)
+    held = Paired(found.difference, found.low, found.high, found.level, p_value, name, len(test), _words(said))
     if new.score <= old.score:
         summary = "On the test examples the best one found does no better than the old one, which stays."
         return Compared("kept", summary, old, new, held)

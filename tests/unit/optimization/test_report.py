@@ -70,5 +70,14 @@ def test_without_classes_scores_alone_are_compared() -> None:
     test = labelled("a", "b", "c", "d")
     before = [Result(score, str(n)) for n, score in enumerate([0.1, 0.2, 0.3, 0.2])]
     after = [Result(score, str(n)) for n, score in enumerate([0.9, 0.8, 0.9, 0.7])]
-    found = compare(None, test, before, after)
-    assert (found.outcome, found.before.kappa, found.before.score) == ("better", None, pytest.approx(0.2))
+    few = compare(None, test, before, after)
+    assert (few.outcome, few.before.kappa, few.before.score) == ("higher", None, pytest.approx(0.2))
+    assert few.paired is not None
+    assert (few.paired.test, few.paired.p_value) == ("sign_flips", 2 / 2**4)
+    assert compare(None, test * 2, before * 2, after * 2).outcome == "better"
+
+
+def test_a_scale_on_which_everything_is_better_by_the_same_is_better() -> None:
+    test = labelled(*["5"] * 20)
+    found = compare(SCALE, test, [Result(0.75, "4")] * 20, [Result(1.0, "5")] * 20)
+    assert (found.outcome, found.paired and found.paired.text) == ("better", "The new instruction is better.")
