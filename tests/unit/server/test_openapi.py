@@ -78,6 +78,18 @@ def test_only_what_must_be_is_open_without_a_key(document: dict[str, Any]) -> No
     assert document["security"] == [{"bearer": []}, {"apiKey": []}]
 
 
+def test_whatever_starts_work_tells_of_an_empty_balance(document: dict[str, Any]) -> None:
+    starting = {
+        path
+        for path, method, operation in operations(document)
+        if method == "post" and "202" in operation["responses"]
+        if not path.startswith("/webhooks") and not path.endswith(("/cancel", "/pause"))
+    }
+    told = {path for path, _, operation in operations(document) if "402" in operation["responses"]}
+    assert {"/traces/batches", "/optimizations", "/executions/{executionId}/retry"} <= starting
+    assert starting - told == set()
+
+
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(ids) == len(set(ids))

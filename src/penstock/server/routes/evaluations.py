@@ -152,7 +152,7 @@ SCHEMAS = (
 )
 
 _HANDED_OVER = {202: {"description": "It goes on", **content({"application/json": ref(EvaluationHandle)})}}
-_REFUSALS = (400, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 404, 409, 413, 415, 422, 429)
 
 
 @router.post(
@@ -295,7 +295,7 @@ async def rescore_evaluation(call: Runs, evaluation: EvaluationId) -> Response:
         "Run what failed of an evaluation again",
         status=202,
         returns=ref(Progress),
-        problems=(400, 404, 409),
+        problems=(400, 402, 404, 409),
         extra={"requestBody": {"required": False, **content({"application/json": ref(EvaluationRetry)})}},
     ),
 )

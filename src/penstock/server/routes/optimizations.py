@@ -38,7 +38,7 @@ router = APIRouter(tags=["optimizations"])
 Reads = Annotated[Call, needs("optimizations:read")]
 Runs = Annotated[Call, needs("optimizations:run")]
 Id = Annotated[str, path_id("optimization")]
-_REFUSALS = (400, 403, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 403, 404, 409, 413, 415, 422, 429)
 _WRITES = {"judge": "judges:write", "prompt": "prompts:write"}
 """What applying to a subject of each kind needs beside."""
 

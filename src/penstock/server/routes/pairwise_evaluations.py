@@ -22,7 +22,7 @@ from penstock.server.webhook_urls import WEBHOOK, given_header, webhook_url
 router = APIRouter(tags=["pairwise evaluations"])
 Reads = Annotated[Call, needs("judges:read")]
 Runs = Annotated[Call, needs("judges:run")]
-_REFUSALS = (400, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 404, 409, 413, 415, 422, 429)
 
 
 class PairwiseHandle(msgspec.Struct, rename="camel"):

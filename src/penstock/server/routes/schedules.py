@@ -206,7 +206,7 @@ async def delete_schedule(call: Writes, schedule: Name) -> Response:
         "Run a schedule now",
         status=202,
         returns=ref(Handle),
-        problems=(400, 404, 409, 422, 429),
+        problems=(400, 402, 404, 409, 422, 429),
         extra={"parameters": [KEY]},
     ),
 )

@@ -26,7 +26,7 @@ from penstock.server.webhook_urls import WEBHOOK, given_header, webhook_url
 router = APIRouter(tags=["trace evaluations"])
 Reads = Annotated[Call, needs("judges:read")]
 Runs = Annotated[Call, needs("judges:run")]
-_REFUSALS = (400, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 404, 409, 413, 415, 422, 429)
 
 
 class TraceEvaluationHandle(msgspec.Struct, rename="camel"):

@@ -141,7 +141,7 @@ async def upload_traces(call: Writes, filename: Filename = None, source: Source 
         "Upload a large file of traces",
         status=202,
         returns=ref(Handle),
-        problems=(400, 413, 415, 422, 429),
+        problems=(400, 402, 413, 415, 422, 429),
         extra={**_FILE, "parameters": [KEY]},
     ),
 )
