@@ -9,7 +9,7 @@ import msgspec
 
 from penstock.optimization.model import Candidate, Optimization, OptimizationFilter, Plan, Report
 from penstock.storage.executions import dumps, execution_of
-from penstock.storage.store import Transaction
+from penstock.storage.store import Many, Transaction
 from penstock.types import Tenant
 
 _INSERT = """
@@ -145,10 +145,9 @@ def mark_applied(tenant: Tenant, execution_id: str, version: int, now: int) -> T
 def forget_orphans(before: int, limit: int) -> Transaction[bool]:
     """Drop so many of those made before a moment whose execution is gone; True while there may be more."""
     rows = yield _ORPHANS, before, limit
-    yield (
-        "delete from optimization_candidates where not exists"
-        " (select 1 from optimizations o where o.execution_id = optimization_candidates.execution_id)",
-    )
+    if rows:
+        of_these = [(row["execution_id"],) for row in rows]
+        yield Many("delete from optimization_candidates where execution_id = $1", of_these)
     return len(rows) == limit
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from penstock.clock import now_ms
 from penstock.errors import Conflict, Forbidden, Invalid, NotFound, StepError
 from penstock.executions.item import Attempt
 from penstock.executions.model import Execution, RetryRequest, Status
@@ -23,6 +24,8 @@ from penstock.judges.definition import JudgeChange
 from penstock.models.meter import Meter
 from penstock.optimization.judge_target import JudgeTargets
 from penstock.optimization.model import JudgeSubject, Optimization, OptimizationFilter, OptimizationRequest
+from penstock.storage.optimizations import forget_orphans
+from penstock.storage.store import rows_of
 from penstock.testing.engine import TestEngine, open_engine
 from penstock.testing.model_server import ModelServer
 from penstock.traces.model import ReceivedSpan, Span, Trace
@@ -392,6 +395,17 @@ async def test_a_retry_makes_only_the_calls_that_failed(engine: TestEngine, serv
     assert metric_calls(server).total() - sum(before[one] for one in before if "case 7;" in one) == (
         done.report.metric_calls
     )
+
+
+async def test_what_is_deleted_is_forgotten_with_what_it_tried(engine: TestEngine, server: ModelServer) -> None:
+    await prepare(engine, 12)
+    gone, kept = await run(engine), await run(engine)
+    await engine.engine.executions.delete(engine.tenant, gone.id)
+    store = engine.engine.store
+    assert not await store.write(forget_orphans(now_ms() + 1, 10))
+    left = await store.read(rows_of("select distinct execution_id as id from optimization_candidates"))
+    assert [row["id"] for row in left] == [kept.id]
+    assert await engine.engine.optimizations.candidates(engine.tenant, kept.id)
 
 
 async def test_the_package_prints_nothing(
