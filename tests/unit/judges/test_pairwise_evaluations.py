@@ -220,6 +220,22 @@ async def test_where_a_balance_limits_it_pairs_hold_what_they_may_take(engine: T
     assert (ended.status, left.reserved_micros) == ("completed", 0)
 
 
+async def test_a_pair_that_goes_while_it_is_estimated_is_not_found(
+    engine: TestEngine, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = await send(engine, ["good", "bad"])
+    service = engine.engine.pairwise_evaluations
+    chosen = await service.pairs.chosen(engine.tenant, request := PairwiseRequest(JudgeRef("kind"), traces=((a, b),)))
+
+    async def as_before(*_: Any) -> Any:
+        return chosen
+
+    await engine.engine.traces.delete(engine.tenant, a)
+    monkeypatch.setattr("penstock.judges.pairwise.choosing.Pairs.chosen", as_before)
+    with pytest.raises(NotFound, match="deleted"):
+        await service.estimate(engine.tenant, request)
+
+
 async def test_nobody_sees_those_of_others(engine: TestEngine, server: ModelServer) -> None:
     traces = await send(engine, ["good", "bad"])
     server.script([prefers("tie")])

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.errors import NotFound
+from penstock.errors import NotFound, StepError
 from penstock.executions.model import Execution, Options, Submission, Submitted
 from penstock.executions.service import ExecutionService
 from penstock.flows.service import small_metadata
@@ -129,7 +129,11 @@ class PairwiseEvaluations:
         return sampled.times(len(chosen), min(len(chosen), SAMPLED))
 
     async def _most_of(self, tenant: Tenant, pinned: JsonObject, ref: PairRef, request: PairwiseRequest) -> Most:
-        pair = await self.pairs.read(tenant, ref, request.evaluations)
+        try:
+            pair = await self.pairs.read(tenant, ref, request.evaluations)
+        except StepError as error:
+            # It was there when it was chosen.
+            raise NotFound(error.code, error.message) from error
         parts = texts_of(shown(pair, request.sampling.seed))
         asked = replace(first_request(asked_which(version_of(pinned)), parts), purpose="trace_evaluation")
         return await most_of(self.models, tenant, asked)
