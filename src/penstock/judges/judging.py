@@ -229,7 +229,7 @@ def texts_of(shown: Sample | Material) -> list[tuple[str, str]]:
 
 def _mark(parts: Sequence[tuple[str, str]]) -> str:
     """What nobody who wrote the material can know, since the material is part of what it is made from."""
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:12]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:20]
 
 
 def _between(mark: str, name: str, text: str) -> str:

@@ -122,7 +122,7 @@ class Llm(Scorer[LlmSettings]):
         """What the judge is asked. Raises `StepError` when the sample lacks what the prompt reads."""
         values = _values(sample)
         # Nobody who writes an answer can know the mark, since the answer is part of what it is made from.
-        mark = hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:12]
+        mark = hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:20]
         settings = self.settings
         task = judge_task(mark, settings.output)
         told = task if settings.system is None else f"{settings.system}\n\n{task}"
