@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 EXACT = 16
 """Up to so many differences all changes of signs are looked at."""
@@ -12,7 +12,7 @@ _SEED = 20_240_229
 _EPSILON = 1e-9
 
 
-def sign_flips(differences: Sequence[float]) -> float:
+def sign_flips(differences: Iterable[float]) -> float:
     """The two-sided p-value of the hypothesis that each difference might as well be its opposite: the share of all
     changes of signs whose sum is as far from 0 as the one that was seen (Fisher, The Design of Experiments, 1935, §21).
 
