@@ -8,6 +8,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait for processes a good part of their time, so more of them are at work than there are cores.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check bench chaos lock clean
@@ -16,7 +18,7 @@ demo: $(VENV)/run.stamp
 	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 120
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 120
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
