@@ -9,6 +9,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait for processes a good part of their time, so more of them are at work than there are cores.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 # How the interface is built is in ui/node.py; what it is built from:
@@ -24,7 +26,7 @@ ui: $(BUNDLE)
 
 test: $(VENV)/test.stamp $(BUNDLE) browser
 	$(BIN)/python ui/node.py npm test
-	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 120
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 120
 
 check: $(VENV)/test.stamp ui/src/api/schema.d.ts
 	$(BIN)/python ui/node.py npm run check

@@ -15,7 +15,7 @@ GRID = [(n, share, kappa) for n in (30, 100) for share in (0.5, 0.8, 0.93) for k
 DRAWS = 600
 LEAST = 0.92
 """What the quoted interval has to reach, also where labels are nearly all alike."""
-SCALE_DRAWS = 200
+SCALE_DRAWS = 2_000
 
 
 def measure(report: Report, *, quick: bool) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.copying import copy_rows
 from benchmarks.penstock_server import penstock_server
 from benchmarks.workspace import ENVIRONMENTS
 from penstock.storage.migrations import migrate
@@ -134,28 +134,18 @@ def _fill(database: sqlite3.Connection, sizes: Sizes) -> None:
         " select k from one",
         (sizes.items_of_large,),
     )
-    _copy(database, "executions", "numbers", _execution(sizes))
+    copy_rows(database, "executions", "numbers", _execution(sizes))
     every_item = "(select n, k from numbers cross join ordinals on k < items)"
-    _copy(database, "items", every_item, _item(sizes))
-    _copy(database, "steps", f"(select * from {every_item} where n <= {sizes.begun})", _step(sizes))
+    copy_rows(database, "items", every_item, _item(sizes))
+    copy_rows(database, "steps", f"(select * from {every_item} where n <= {sizes.begun})", _step(sizes))
     for seq, status in enumerate(("pending", "running", "completed"), 1):
         of_event = {"execution_no": "n + 1", "seq": str(seq), "at": _at("n"), "data": f'\'{{"status":"{status}"}}\''}
-        _copy(
+        copy_rows(
             database,
             "events",
             "numbers" if seq == 1 else f"(select n from numbers where n <= {sizes.begun})",
             of_event,
         )
-
-
-def _copy(database: sqlite3.Connection, table: str, source: str, own: Mapping[str, str]) -> None:
-    """For each row of `source`, the first row of a table again, with columns of its own: SQL of (n, k) by name."""
-    names = [row[1] for row in database.execute(f"pragma table_info({table})")]
-    columns = ", ".join(f"{own.get(name, f'pattern.{name}')}" for name in names)
-    database.execute(
-        f"insert into {table} ({', '.join(names)}) select {columns}"
-        f" from {source} cross join (select * from {table} limit 1) pattern"
-    )
 
 
 def _at(number: str) -> str:

@@ -11,51 +11,35 @@ the store is brought to this version and read once, so that it is in the page ca
 from __future__ import annotations
 
 import argparse
-import http.client
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from benchmarks.asking import Asked, Question, answered, begun, p95, read_once
 from benchmarks.conditions import conditions
-from benchmarks.large_store import LargeStore, Sizes, created_at, execution_id, large_store
-from benchmarks.penstock_server import Server, penstock_server
+from benchmarks.large_store import Sizes, created_at, execution_id, large_store
+from benchmarks.penstock_server import penstock_server
 from benchmarks.report import Report, at_most
 
 USUAL = Sizes(1_000_000, 10_000_000)
 QUICK = Sizes(20_000, 200_000)
 PAGE = 50
 TARGET_MS = 20
-FEWEST = 20
-LONGEST_MS = 10_000
-"""A question that takes long is asked less often, though at least `FEWEST` times."""
-
-Path = Callable[[int], str]
-"""The path to ask for in the given turn."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """`name` as it stands in the report."""
-
-    name: str
-    path: Path
 
 
 def measure(report: Report, *, quick: bool, sizes: Sizes = USUAL) -> None:
     """Every question so many times; the start of the server, and its memory afterwards."""
     turns = 20 if quick else 200
     store = large_store(QUICK if quick else sizes)
-    _read_once(store)
-    begun = time.perf_counter()
+    read_once(store.folder)
+    started = time.perf_counter()
     with penstock_server(store.folder, command="serve") as server:
-        report.add("server ready", time.perf_counter() - begun, "s", target=at_most(1.5))
+        report.add("server ready", time.perf_counter() - started, "s", target=at_most(1.5))
         for question in (*_of_the_list(store.sizes), *_of_one(store.sizes)):
-            _add(report, question.name, _answered(server, question.path, turns))
+            _add(report, question.name, answered(server, question.path, turns))
         results = f"/executions/{execution_id(store.sizes.large)}/results"
-        _add(report, "results of the largest, first byte", _begun(server, results, turns))
+        _add(report, "results of the largest, first byte", begun(server, results, turns))
         report.add("RSS of the server afterwards", server.process.rss_mb(), "MB")
     report.add("database when it was made", store.database_bytes / 1e6, "MB")
     executions, items = store.sizes.executions, store.sizes.items
@@ -67,10 +51,10 @@ def _of_the_list(sizes: Sizes) -> Iterator[Question]:
     depth = sizes.executions // 2
     newest = sizes.executions - 1_000
 
-    def listed(**query: str) -> Path:
+    def listed(**query: str) -> Asked:
         return lambda turn: _list(**query) if turn == 0 else _list(**query, cursor=execution_id(newest - turn * PAGE))
 
-    def deep(**query: str) -> Path:
+    def deep(**query: str) -> Asked:
         return lambda turn: _list(**query, cursor=execution_id(depth - turn * PAGE))
 
     yield Question("list, page 1", lambda turn: _list())
@@ -138,54 +122,8 @@ def _iso(moment_ms: int) -> str:
     return datetime.fromtimestamp(moment_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _read_once(store: LargeStore) -> None:
-    with (store.folder / "data" / "penstock.db").open("rb", buffering=0) as file:
-        while file.read(2**24):
-            pass
-
-
-@contextmanager
-def _connected(server: Server) -> Iterator[http.client.HTTPConnection]:
-    address = urlsplit(server.url)
-    with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)) as connection:
-        yield connection
-
-
-def _answered(server: Server, path: Path, turns: int) -> list[float]:
-    """Milliseconds until each whole answer was there, on one connection; the first answer is not counted."""
-    found: list[float] = []
-    with _connected(server) as connection:
-        for turn in range(turns + 1):
-            begun = time.perf_counter()
-            _ask(connection, server, path(turn)).read()
-            found.append((time.perf_counter() - begun) * 1000)
-            if turn >= FEWEST and sum(found) > LONGEST_MS:
-                break
-    return found[1:]
-
-
-def _begun(server: Server, path: str, turns: int) -> list[float]:
-    """Milliseconds until the first byte of the body; the rest is not read."""
-    found = []
-    for _ in range(turns):
-        with _connected(server) as connection:
-            begun = time.perf_counter()
-            _ask(connection, server, path).read(1)
-            found.append((time.perf_counter() - begun) * 1000)
-    return found
-
-
-def _ask(connection: http.client.HTTPConnection, server: Server, path: str) -> http.client.HTTPResponse:
-    """The answer, its body unread. Raises RuntimeError unless it is a 200."""
-    connection.request("GET", path, headers=server.headers)
-    answer = connection.getresponse()
-    if answer.status != 200:
-        raise RuntimeError(f"{path}: {answer.status} {answer.read()[:500]!r}")
-    return answer
-
-
 def _add(report: Report, name: str, times: list[float]) -> None:
-    report.add(name, sorted(times)[len(times) * 95 // 100], "ms", target=at_most(TARGET_MS))
+    report.add(name, p95(times), "ms", target=at_most(TARGET_MS))
 
 
 def main() -> None:

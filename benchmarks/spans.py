@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 SPANS_OF_A_TRACE = 8
 _STARTED_NS = 1_790_000_000_000_000_000
 _TEXT = "the refund was sent to your card on monday and takes three days please write again if it has not come"
-_WORDS = _TEXT.split()
+WORDS = _TEXT.split()
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _request(draw: random.Random, traces: int) -> Request:
 
 
 def _describe(span: Span, draw: random.Random, *, calls_model: bool) -> None:
-    asked, said = (" ".join(draw.choices(_WORDS, k=count)) for count in (40, 30))
+    asked, said = (" ".join(draw.choices(WORDS, k=count)) for count in (40, 30))
     texts = {"openinference.span.kind": "CHAIN", "input.value": asked, "output.value": said}
     numbers: dict[str, int] = {}
     if calls_model:

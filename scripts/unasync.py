@@ -28,7 +28,7 @@ RULES = [
     (r"\baclosing\b", "closing"),
     (r"\baread\b", "read"),
     (r"\baiter_bytes\b", "iter_bytes"),
-    (r"\bfor chunk in (response\.iter_bytes\(\)):\s+yield chunk", r"yield from \1"),
+    (r"\bfor (\w+) in (response\.iter_bytes\(\)|page\.data\[:left\]):\s+yield \1\b", r"yield from \2"),
     (r"\b_async\b", "_sync"),
     (r'The asyncio client\.[^"]*', "The blocking client."),
 ]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UnprocessableEntityError,
     )
     from penstock.client.events import (
+        CandidateEvent,
         DoneEvent,
         GoneEvent,
         ItemEvent,
@@ -57,6 +58,7 @@ __all__ = [
     "AsyncPenstock",
     "AuthenticationError",
     "BadRequestError",
+    "CandidateEvent",
     "CatalogFilter",
     "ConflictError",
     "DoneEvent",
@@ -89,6 +91,7 @@ _ELSEWHERE = {
     "AsyncEvaluationHandle": "penstock.client._async.evaluations",
     "AsyncExecutionHandle": "penstock.client._async.handles",
     "AsyncPenstock": "penstock.client._async.client",
+    "CandidateEvent": "penstock.client.events",
     "DoneEvent": "penstock.client.events",
     "EvaluationHandle": "penstock.client._sync.evaluations",
     "CatalogFilter": "penstock.client.options",

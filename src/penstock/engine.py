@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from penstock.accounts.compute_units.service import ComputeUnits
 from penstock.accounts.integrations import Integrations
 from penstock.accounts.limits import ProjectLimits
 from penstock.accounts.project_sets import ProjectSets
@@ -48,6 +49,9 @@ from penstock.judges.annotations import Annotations
 from penstock.judges.evaluations import TraceEvaluations
 from penstock.judges.evaluations import World as JudgedWorld
 from penstock.judges.model import KIND as TRACE_EVALUATION
+from penstock.judges.pairwise.choosing import Pairs
+from penstock.judges.pairwise.requests import KIND as PAIRWISE_EVALUATION
+from penstock.judges.pairwise.service import PairwiseEvaluations
 from penstock.judges.service import Judges
 from penstock.judges.watching import NewTraces
 from penstock.models.cache import ModelCache
@@ -56,6 +60,11 @@ from penstock.models.gateway import Gateway
 from penstock.models.prices import Prices
 from penstock.net.client import GuardedClient
 from penstock.net.policy import EgressPolicy
+from penstock.optimization.judge_target import JudgeTargets
+from penstock.optimization.model import KIND as OPTIMIZATION
+from penstock.optimization.prompt_target import PromptTargets
+from penstock.optimization.service import Optimizations
+from penstock.optimization.service import World as OptimizedWorld
 from penstock.ownership import FolderLock
 from penstock.queue.gate import Gate
 from penstock.queue.local import Places
@@ -70,6 +79,7 @@ from penstock.storage.deliveries import delete_some as forget_deliveries
 from penstock.storage.evaluations import forget_orphans as forget_evaluations
 from penstock.storage.migrations import migrate
 from penstock.storage.model_cache import forget_some as forget_answers
+from penstock.storage.optimizations import forget_orphans as forget_optimizations
 from penstock.storage.retention import forget_firings
 from penstock.storage.sqlite import SqliteStore
 from penstock.storage.store import Store
@@ -78,6 +88,7 @@ from penstock.traces.batches import KIND as INGESTION
 from penstock.traces.batches import TraceBatches
 from penstock.traces.ingestion import Ingestion
 from penstock.traces.reading import TraceReader
+from penstock.webhooks.announcing import tell
 from penstock.webhooks.policy import SCHEDULE_SECONDS, DeliveryPolicy
 from penstock.webhooks.service import Webhooks
 
@@ -105,12 +116,15 @@ class Engine:
     library: FlowLibrary
     flows: FlowService
     evaluations: EvaluationService
-    judges: Judges
-    trace_evaluations: TraceEvaluations
-    drafts: Drafts
     limits: ProjectLimits
+    compute_units: ComputeUnits
     webhooks: Webhooks
     lock: FolderLock | None
+    judges: Judges = field(init=False)
+    trace_evaluations: TraceEvaluations = field(init=False)
+    pairwise_evaluations: PairwiseEvaluations = field(init=False)
+    optimizations: Optimizations = field(init=False)
+    drafts: Drafts = field(init=False)
     scheduler: Scheduler = field(init=False)
     schedules: Schedules = field(init=False)
     keeper: Keeper = field(init=False)
@@ -121,22 +135,53 @@ class Engine:
     trace_batches: TraceBatches = field(init=False)
 
     def __post_init__(self) -> None:
+        self._judge()
+        limits = self.settings.limits
+        self.drafts = Drafts(self.store, self.executions, self.services, self.benchmarks, limits)
         forget = forget_deliveries, forget_firings
-        expiring = forget_answers, forget_evaluations, forget_trace_evaluations
-        self.keeper = Keeper(self.store, self.settings.limits.retention_days, forget, expiring)
+        expiring = forget_answers, forget_evaluations, forget_trace_evaluations, forget_optimizations
+        self.keeper = Keeper(self.store, limits.retention_days, forget, expiring)
         work = Work(self.flows, NewTraces(self.store, self.traces, self.trace_evaluations, now_ms))
         self.scheduler = Scheduler(self.store, work, self.executions, wall_ms)
         self.schedules = Schedules(
             self.store, self.library, work, self.executions, now=wall_ms, changed=self.scheduler.look_soon
         )
-        self.ingestion = Ingestion(self.store, WAITING_BODIES * self.settings.limits.max_otlp_bytes)
+        self.ingestion = Ingestion(self.store, WAITING_BODIES * limits.max_otlp_bytes)
         self.trace_batches = TraceBatches(
-            self.store, self.executions, self.ingestion, self.settings.limits, self.settings.data_dir / TRACE_FILES
+            self.store, self.executions, self.ingestion, limits, self.settings.data_dir / TRACE_FILES
         )
         self.comparisons = Comparisons(self.store, self.evaluations)
         self.experiments = Experiments(self.store, self.evaluations)
-        benchmarks = self.evaluations.pinner.benchmarks
-        self.leaderboards = Leaderboards(self.store, self.evaluations, benchmarks, self.catalog.public)
+        self.leaderboards = Leaderboards(self.store, self.evaluations, self.benchmarks, self.catalog.public)
+
+    def _judge(self) -> None:
+        """What judges, what judges are asked about, and what makes them better."""
+        store, executions, models, limits = self.store, self.executions, self.gateway, self.settings.limits
+        self.judges = judges = Judges(store, self.catalog)
+        self.scorers.fills[judge_scorer.KIND] = judge_scorer.fill_with(judges)
+        self.trace_evaluations = TraceEvaluations(JudgedWorld(store, executions, judges, self.traces, models, limits))
+        pairs = Pairs(store, self.traces)
+        self.pairwise_evaluations = PairwiseEvaluations(executions, judges, pairs, models, limits)
+        targets = (
+            JudgeTargets(judges, self.annotations, self.traces, models),
+            PromptTargets(self.services, self.evaluations.pinner),
+        )
+        self.optimizations = Optimizations(
+            OptimizedWorld(store, executions, models, {one.name: one for one in targets}, limits)
+        )
+
+    @property
+    def jobs(self) -> dict[str, OpenJob]:
+        """What opens the job of an execution, for each kind there is."""
+        return {
+            FLOW: self.flows.open_job,
+            EVALUATION: self.evaluations.open_job,
+            DRAFT: self.drafts.open_job,
+            TRACE_EVALUATION: self.trace_evaluations.open_job,
+            PAIRWISE_EVALUATION: self.pairwise_evaluations.open_job,
+            OPTIMIZATION: self.optimizations.open_job,
+            INGESTION: self.trace_batches.open_job,
+        }
 
     @property
     def retention(self) -> RetentionSettings:
@@ -236,8 +281,9 @@ class Engine:
         vault = SecretVault(store, load_master_key(settings.data_dir))
         catalog = Catalog(store, encrypt=vault.encrypt, decrypt=vault.decrypt, environment=os.environ)
         http = GuardedClient(_egress_policy(settings))
+        compute_units = ComputeUnits(store, tell)
         services = Services(
-            models=Gateway(http, catalog, Prices()),
+            models=Gateway(http, catalog, Prices(), compute_units.rates.of),
             http=http,
             datasets=Datasets(store),
             secrets=vault,
@@ -257,24 +303,15 @@ class Engine:
             limits_of=project_limits.of,
             gate=Gate(limits.max_items_in_flight),
             flights=Flights(settings.data_dir / FLIGHTS if worker else None, max_crashes=limits.max_item_crashes),
+            charging=compute_units.ledger,
         )
         executions = ExecutionService(store, dispatcher, max_queued=limits.max_queued_executions)
         library = FlowLibrary(store)
         flows = FlowService(store, library, executions, services, limits)
-        jobs[FLOW] = flows.open_job
         benchmarks = BenchmarkService(store, services.datasets)
         pinner = Pinner(benchmarks, ScorerLibrary(store, catalog.default_model), catalog, services.prompts, flows)
         cache = ModelCache(store, limits.model_cache_days)
         evaluations = EvaluationService(World(store, executions, services, flows, pinner, limits, cache))
-        jobs[EVALUATION] = evaluations.open_job
-        judges = Judges(store, catalog)
-        pinner.scorers.fills[judge_scorer.KIND] = judge_scorer.fill_with(judges)
-        trace_evaluations = TraceEvaluations(
-            JudgedWorld(store, executions, judges, TraceReader(store), services.models, limits)
-        )
-        jobs[TRACE_EVALUATION] = trace_evaluations.open_job
-        drafts = Drafts(store, executions, services, benchmarks, limits)
-        jobs[DRAFT] = drafts.open_job
         schedule = DeliveryPolicy(settings.webhook_schedule_seconds or SCHEDULE_SECONDS)
         webhooks = Webhooks.wire(store, http, vault, executions, schedule)
         engine = cls(
@@ -288,14 +325,12 @@ class Engine:
             library=library,
             flows=flows,
             evaluations=evaluations,
-            judges=judges,
-            trace_evaluations=trace_evaluations,
-            drafts=drafts,
             limits=project_limits,
+            compute_units=compute_units,
             webhooks=webhooks,
             lock=lock,
         )
-        jobs[INGESTION] = engine.trace_batches.open_job
+        jobs |= engine.jobs
         return engine
 
     async def start(self, *, fires_schedules: bool = True) -> None:

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -78,7 +79,7 @@ async def kept(store: SqliteStore, trace_id: str) -> Trace:
     return found
 
 
-@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
+@pytest.mark.parametrize("compression", list(Compression))
 async def test_the_sdk_and_its_exporter_deliver(server: Running, store: SqliteStore, compression: Compression) -> None:
     traced = provider(server.url, "shop", compression)
     tracer = traced.get_tracer("mine", "1.2")
@@ -160,8 +161,11 @@ def test_refused_spans_are_counted_and_named(api: Api) -> None:
         (b"{", {"Content-Type": JSON}, 400, "ExportTraceServiceRequest"),
         (spans_protobuf(), {"Content-Encoding": "gzip"}, 400, "gzip"),
         (gzip.compress(spans_protobuf())[:-9], {"Content-Encoding": "gzip"}, 400, "gzip"),
+        (spans_protobuf(), {"Content-Encoding": "deflate"}, 400, "deflate"),
         (gzip.compress(b"") + b"more", {"Content-Encoding": "gzip"}, 400, "gzip"),
         (gzip.compress(bytes(Limits().max_otlp_bytes + 1)), {"Content-Encoding": "gzip"}, 413, "decompressed"),
+        (gzip.compress(gzip.compress(bytes(2**20))), {"Content-Encoding": "gzip"}, 400, "ExportTraceServiceRequest"),
+        (gzip.compress(gzip.compress(b"")), {"Content-Encoding": "gzip, gzip"}, 415, "gzip"),
         (spans_protobuf(), {"Content-Encoding": "br"}, 415, "gzip"),
         (b"a", {"Content-Type": "text/plain"}, 415, "application/x-protobuf"),
         (spans_protobuf(), {"Authorization": "Bearer nobody"}, 401, "key"),
@@ -174,8 +178,11 @@ def test_refused_spans_are_counted_and_named(api: Api) -> None:
         "half JSON",
         "no gzip",
         "half a gzip stream",
+        "no deflate",
         "more behind gzip",
         "a bomb",
+        "a bomb in gzip",
+        "gzip twice",
         "another compression",
         "another type",
         "an unknown key",
@@ -222,3 +229,45 @@ async def test_ten_thousand_spans_in_one_request(api: Api, store: SqliteStore) -
     headers = {"Content-Type": PROTOBUF, "Content-Encoding": "gzip"}
     assert api.post(PATH, data=gzip.compress(body), headers=headers).status_code == 200
     assert (await kept(store, trace_id)).span_count == 10_000
+
+
+def test_circles_of_parents_have_an_end_in_tree_and_time_line(api: Api) -> None:
+    trace = uuid.uuid4().hex
+    body = spans_json("a", "b", "own", trace=trace)
+    parents = {"a": f"{2:016x}", "b": f"{1:016x}", "own": f"{3:016x}"}
+    for span in body["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        span["parentSpanId"] = parents[span["name"]]
+    assert api.post(PATH, json=body).json() == {}
+    tree = api.get(f"/traces/{trace}/tree").json()["data"]
+    assert [(line["name"], line["depth"]) for line in tree] == [("a", 0), ("b", 1), ("own", 0)]
+    assert len(api.get(f"/traces/{trace}/spans").json()["data"]) == 3
+
+
+def test_numbers_that_json_has_not_come_back_as_texts(api: Api) -> None:
+    request = ExportTraceServiceRequest.FromString(spans_protobuf())
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    for name, number in (("nan", float("nan")), ("llm.token_count.prompt", float("inf")), ("cost", float("nan"))):
+        span.attributes.add(key=name).value.double_value = number
+    assert api.post(PATH, data=request.SerializeToString(), headers={"Content-Type": PROTOBUF}).status_code == 200
+    (found,) = api.get(f"/traces/{span.trace_id.hex()}/spans").json()["data"]
+    assert (found["attributes"]["nan"], found["attributes"]["llm.token_count.prompt"]) == ("NaN", "Infinity")
+    assert (found["inputTokens"], found["costUsd"]) == (None, None)
+
+
+@pytest.mark.parametrize(("depth", "status"), [(100, 200), (100_000, 400)])
+def test_values_may_be_nested_and_not_without_end(api: Api, depth: int, status: int) -> None:
+    text = json.dumps(spans_json("deep", attributes=[{"key": "d", "value": "HERE"}]))
+    value = '{"arrayValue":{"values":[' * depth + '{"stringValue":"x"}' + "]}}" * depth
+    answer = api.post(PATH, data=text.replace('"HERE"', value), headers={"Content-Type": JSON})
+    assert answer.status_code == status, answer.text[:500]
+    assert "nested too deep" in answer.text if status == 400 else answer.json() == {}
+
+
+def test_a_million_attributes_are_refused_with_their_span_alone(api: Api) -> None:
+    request = ExportTraceServiceRequest.FromString(spans_protobuf(2))
+    many, other = request.resource_spans[0].scope_spans[0].spans
+    many.attributes.extend(KeyValue(key=f"key {n}") for n in range(1_000_000))
+    answer = api.post(PATH, data=request.SerializeToString(), headers={"Content-Type": PROTOBUF})
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert (partial.rejected_spans, "8,388,608 bytes" in partial.error_message) == (1, True)
+    assert api.get(f"/traces/{other.trace_id.hex()}").json()["spanCount"] == 1

@@ -61,8 +61,12 @@ def test_a_project_chooses_its_models_and_benchmarks(api: Api, other: Api) -> No
 
 def test_a_project_chooses_the_model_of_its_judges(api: Api, other: Api) -> None:
     assert api.put("/project/settings", json={"defaultJudgeModel": "scripted/echo"}).status_code == 200
-    assert api.get("/project/settings").json() == {"defaultJudgeModel": "scripted/echo"}
-    assert other.get("/project/settings").json() == {"defaultJudgeModel": None}
+    assert api.get("/project/settings").json() == {
+        "defaultJudgeModel": "scripted/echo",
+        "defaultReflectionModel": None,
+    }
+    nothing = {"defaultJudgeModel": None, "defaultReflectionModel": None}
+    assert other.get("/project/settings").json() == nothing
     wrong = api.put("/project/settings", json={"defaultJudgeModel": "nobody/nothing"})
     assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (400, "defaultJudgeModel")
-    assert api.put("/project/settings", json={}).json() == {"defaultJudgeModel": None}
+    assert api.put("/project/settings", json={}).json() == nothing

@@ -175,6 +175,21 @@ def test_whoever_may_not_run_may_not_schedule(api: Api, server: Running, flow: s
         assert writer.delete(f"/schedules/{made['id']}").status_code == 204
 
 
+def test_whoever_may_not_judge_starts_no_schedule_of_judges(api: Api, server: Running) -> None:
+    body = {"name": named(), "cron": NEVER_SOON, "judging": {"judges": ["tone"]}}
+    made = api.post("/schedules", json=body).json()
+    scopes = ["schedules:write", "schedules:read", "executions:run"]
+    key = api.post("/keys", json={"name": named(), "scopes": scopes}).json()["key"]
+    with Api(server.url, key) as writer:
+        for refused in (
+            writer.post("/schedules", json={**body, "name": named()}),
+            writer.patch(f"/schedules/{made['id']}", json={"cron": "* * * * *"}),
+            writer.post(f"/schedules/{made['id']}/run"),
+        ):
+            assert (refused.status_code, "judges:run" in refused.json()["detail"]) == (403, True)
+        assert writer.delete(f"/schedules/{made['id']}").status_code == 204
+
+
 def test_nobody_else_sees_it(api: Api, other: Api, flow: str) -> None:
     made = add(api, flow)
     for call in (other.get, other.delete):

@@ -27,6 +27,7 @@ CHECKS: tuple[Callable[..., Any], ...] = (
     status_code_conformance,
 )
 EXAMPLES = 5
+RATES = ("inference", "judge", "traceEvaluation", "metric", "usd", "millionTokens")
 DOCUMENT = create_app(Settings()).openapi()
 # Without keys the other calls would soon have none to be made with.
 OPERATIONS = [
@@ -66,3 +67,8 @@ def test_every_answer_is_described(session: Api, method: str, path: str) -> None
         # Other tests share the server.
         for settings_of_the_project in ("/limits", "/retention", "/redaction"):
             assert session.put(settings_of_the_project, json={}).status_code == 200
+        if path.startswith("/compute-units"):
+            first = session.get("/compute-units/rates", params={"version": 0}).json()
+            rates = {name: first[name] for name in RATES}
+            assert session.put("/compute-units/rates", json=rates).status_code == 200
+            assert session.put("/compute-units", json={"limited": False}).status_code == 200

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from typing import Any
+
+import pytest
 
 from .conftest import MAX_BODY_BYTES, Api
 
@@ -59,6 +62,20 @@ def test_without_any_trace_each_line_says_why(api: Api) -> None:
     assert api.post("/traces", data="", headers=LINES).json()["code"] == "file_empty"
     broken = api.post("/traces", data='[{"input": 1},', headers={"Content-Type": "application/json"})
     assert (broken.status_code, broken.json()["code"]) == (400, "file_unreadable")
+
+
+@pytest.mark.parametrize("path", ["/traces", "/traces/batches"])
+def test_a_compressed_file_is_refused_by_name(api: Api, path: str) -> None:
+    body = gzip.compress(b'{"input": 1}')
+    refused = api.post(path, data=body, headers={**LINES, "Content-Encoding": "gzip"})
+    assert (refused.status_code, refused.json()["code"]) == (415, "encoding_unsupported")
+
+
+@pytest.mark.parametrize("text", ['{"input": HERE}', '{"input": 1, "children": [{"input": HERE}]}'])
+def test_a_line_that_is_nested_too_deeply_is_named(api: Api, text: str) -> None:
+    lines = '{"input": "fine"}\n' + text.replace("HERE", "[" * 10_000 + "]" * 10_000)
+    sent = api.post("/traces", data=lines, headers=LINES).json()
+    assert (len(sent["ids"]), sent["errors"]) == (1, [{"line": 2, "message": "it is nested too deeply"}])
 
 
 def test_what_is_too_large_at_once_is_read_by_an_execution(api: Api) -> None:

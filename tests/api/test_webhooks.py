@@ -175,7 +175,7 @@ def test_an_endpoint_is_kept_changed_and_deleted(api: Api, endpoint: dict[str, A
     assert endpoint["secret"].startswith("whsec_")
     shown = api.get(path).json()
     assert shown == {name: value for name, value in endpoint.items() if name != "secret"}
-    assert len(shown["events"]) == 6
+    assert len(shown["events"]) == 7
     assert shown in api.get("/webhooks/endpoints", params={"limit": 500}).json()["data"]
     changed = api.patch(path, json={"events": ["execution.failed"], "enabled": False}).json()
     assert (changed["events"], changed["enabled"]) == (["execution.failed"], False)

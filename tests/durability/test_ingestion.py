@@ -68,3 +68,46 @@ def test_nothing_that_was_acknowledged_is_lost_and_nothing_counts_twice(tmp_path
         for number in sorted(acknowledged)[:10]:
             assert penstock.post("/v1/traces", body(number)).json() == {}
         assert stored(penstock.data_dir) == after
+
+
+LINES, BAD_EACH = 3_000, 500
+"""A piece has 256 lines, so this is a dozen of them."""
+
+
+def ids_of(folder: Path) -> dict[str, str]:
+    """The traces' own ids by their senders'."""
+    with sqlite3.connect(folder / "penstock.db") as connection:
+        rows = connection.execute("select trace_id, id from traces").fetchall()
+    connection.close()
+    return dict(rows)
+
+
+def test_a_batch_that_was_killed_goes_on_and_nothing_of_it_comes_twice(tmp_path: Path) -> None:
+    lines = [
+        "{broken" if n % BAD_EACH == 0 else f'{{"trace_id": "t{n}", "input": "line {n}", "model": "m"}}'
+        for n in range(1, LINES + 1)
+    ]
+    good = [n for n in range(1, LINES + 1) if n % BAD_EACH]
+    with PenstockProcess(tmp_path / "data") as penstock:
+        headers = {"content-type": "application/x-ndjson"}
+        sent = penstock.client.post("/traces/batches", content="\n".join(lines), headers=headers)
+        execution = sent.json()["executionId"]
+        progress = {"counts": {"succeeded": 0}}
+        while not progress["counts"]["succeeded"]:
+            progress = penstock.client.get(f"/executions/{execution}").json()
+        penstock.kill()
+        before = ids_of(penstock.data_dir)
+        assert 0 < len(before) < len(good), "it was killed in the middle"
+
+        penstock.start()
+        over = penstock.wait(execution)
+        assert (over["status"], over["counts"]["failed"]) == ("completed", 0)
+        pieces = penstock.client.get(f"/executions/{execution}/results").json()
+        after = ids_of(penstock.data_dir)
+        assert [one for piece in pieces for one in piece["ids"]] == [after[f"t{n}"] for n in good]
+        assert [error["line"] for piece in pieces for error in piece["errors"]] == [
+            n for n in range(1, LINES + 1) if n % BAD_EACH == 0
+        ]
+        assert before.items() <= after.items(), "what was there keeps its id"
+        assert len(after) == len(good)
+        assert set(stored(penstock.data_dir).values()) == {(1, 1)}

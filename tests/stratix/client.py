@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from . import shapes
+from . import calls, shapes
+from .calls import Call, Calls
 from .shapes import Shape
 
 S = TypeVar("S", bound=Shape)
+T = TypeVar("T")
 PATIENCE_SECONDS = 60.0
 EVERYTHING = {"Accept": "application/json", "Content-Type": "application/json"}
 
@@ -26,11 +28,23 @@ class Refused(Exception):
     def __init__(self, response: httpx2.Response) -> None:
         self.status = response.status_code
         self.error = shapes.Refused.model_validate(response.json()["error"])
+        self.fields = [fault.path for fault in self.error.details]
         self.code = self.error.code
         self.retry_after = response.headers.get("retry-after")
         assert response.headers["x-request-id"] == self.error.request_id
         assert self.retry_after is None or self.retry_after.isdecimal()
         super().__init__(f"{self.status} {self.error.code}: {self.error.message}")
+
+
+def success(response: httpx2.Response) -> dict[str, Any]:
+    """The body of a success: an object, never a list, and never nothing. Raises `Refused`."""
+    if response.status_code >= 300:
+        raise Refused(response)
+    assert response.status_code == 200
+    assert response.headers["x-request-id"]
+    body = response.json()
+    assert type(body) is dict, f"{response.request.method} {response.request.url} answered {body!r}"
+    return body
 
 
 class Client:
@@ -50,6 +64,7 @@ class Client:
         self.project_id = self.organization.projects[0].id
         self.o = f"/organizations/{self.organization.id}"
         self.p = f"{self.o}/projects/{self.project_id}"
+        self.calls = Calls(self.p)
 
     def close(self) -> None:
         self.http.close()
@@ -57,15 +72,11 @@ class Client:
     # The wire
 
     def send(self, method: str, path: str, **what: Any) -> dict[str, Any]:
-        """The body of a success: an object, never a list, and never nothing."""
-        response = self.http.request(method, path, **what)
-        if response.status_code >= 300:
-            raise Refused(response)
-        assert response.status_code == 200
-        assert response.headers["x-request-id"]
-        body = response.json()
-        assert type(body) is dict, f"{method} {path} answered {body!r}"
-        return body
+        return success(self.http.request(method, path, **what))
+
+    def do(self, call: Call[T]) -> T:
+        """Send a call, and read its answer as the client does."""
+        return call.read(self.send(call.method, call.path, **call.what))
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         return self.send("GET", path, params={name: str(value) for name, value in query.items()})
@@ -73,15 +84,8 @@ class Client:
     def post(self, path: str, body: Any) -> dict[str, Any]:
         return self.send("POST", path, json=body)
 
-    @staticmethod
-    def unwrapped(body: dict[str, Any]) -> Any:
-        """What is under `data` where there is a `status` beside it, else the whole."""
-        return body["data"] if "status" in body and "data" in body else body
-
-    @staticmethod
-    def data(body: dict[str, Any]) -> Any:
-        """What is under `data` where there is that, else the whole."""
-        return body.get("data", body)
+    unwrapped = staticmethod(calls.unwrapped)
+    data = staticmethod(calls.data)
 
     def read(self, shape: type[S], value: Any) -> S:
         return shape.model_validate(value)
@@ -210,3 +214,32 @@ class Client:
     def integrations(self) -> list[shapes.Integration]:
         listed = self.unwrapped(self.get(f"{self.o}/integrations", page=1, page_size=100))
         return [self.read(shapes.Integration, one) for one in listed]
+
+    # Traces and judges
+
+    def upload_traces(self, name: str, content: str | bytes) -> list[str]:
+        """The ids of the traces in a file, in order: announced, put, and then made of."""
+        body = content.encode() if isinstance(content, str) else content
+        url = self.do(self.calls.announce(name, len(body)))
+        httpx2.put(url, content=body, headers={"Content-Type": "application/json"}, timeout=60).raise_for_status()
+        return self.do(self.calls.create_traces(name))
+
+    def create_judge(
+        self, name: str, goal: str = "Is the answer polite to whoever asked?", **more: Any
+    ) -> shapes.Judge:
+        """Made, and then read."""
+        made = self.do(self.calls.make_judge(name=name, evaluation_goal=goal, **more))
+        return self.do(self.calls.judge(made))
+
+    def wait_for_verdict(self, evaluation_id: str) -> shapes.TraceEvaluationResult | None:
+        """The result when it has come; None when it has not, and will not."""
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not (found := self.do(self.calls.trace_evaluation(evaluation_id))).finished:
+            assert time.monotonic() < give_up, found
+            time.sleep(0.05)
+        try:
+            return self.do(self.calls.verdict(evaluation_id))
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None

@@ -1,19 +1,25 @@
-"""One server for all of these tests, and clients of it: of a key, of a token, and of another tenant's key."""
+"""One server for all of these tests, and clients of it: of a key, of a token, and of another tenant's key.
+
+Beside it, for the few that look inside or spend what others need, one in this process: `app`, and `near` to ask it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from penstock.accounts.keys import Accounts
 from penstock.accounts.organizations import create_organization, create_project
+from penstock.server.app import create_app, embedded_key
+from penstock.settings import Settings
 from penstock.storage.migrations import migrate
 from penstock.storage.sqlite import SqliteStore
 from penstock.testing.model_server import ModelServer
@@ -129,6 +135,28 @@ def benchmark(client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
 def evaluation(client: Client, echo: str, benchmark: str) -> str:
     """The id of a finished evaluation of the echo on `ROWS`."""
     return client.wait(client.evaluate(echo, benchmark).id).id
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
+    made = create_app(Settings(data_dir=tmp_path), embedded=True)
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+@pytest.fixture
+async def near(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app)
+    headers = {"x-api-key": embedded_key(app)}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x/api/v1", headers=headers) as made:
+        yield made
+
+
+@pytest.fixture
+async def project(near: httpx2.AsyncClient) -> str:
+    """The path of its project."""
+    found = (await near.get("/organizations")).json()["data"]
+    return f"/organizations/{found['id']}/projects/{found['projects'][0]['id']}"
 
 
 async def _second_tenant(data: Path) -> str:

@@ -345,6 +345,203 @@ class Tested(Shape):
     message: str | None = None
 
 
+class Handle(Shape):
+    organization_id: Id
+    project_id: Id
+    id: Id
+
+
+class JudgeVersion(Shape):
+    version: int
+    name: str
+    evaluation_goal: str
+    model_id: Id | None
+    model_name: str | None
+    model_company: str | None
+    updated_at: Iso
+    updated_by: str
+
+
+class Judge(Shape):
+    id: Id
+    organization_id: Id
+    project_id: Id
+    name: str
+    evaluation_goal: str
+    model_id: Id | None
+    model_name: str | None
+    model_company: str | None
+    version: int
+    run_count: int
+    created_at: Iso
+    updated_at: Iso
+    versions: list[JudgeVersion]
+
+
+class Judges(Shape):
+    judges: list[Judge]
+    count: int
+    total_count: int
+
+
+class Trace(Shape):
+    id: Id
+    organization_id: Id
+    project_id: Id
+    created_at: Iso
+    filename: str
+    data: dict[str, Any]
+    input: str | None
+    integration_id: str | None
+
+
+class LastEvaluation(Shape):
+    judge_id: Id
+    judge_name: str
+    judge_version: int
+    created_at: Iso
+    passed: bool | None
+
+
+class ListedTrace(Trace):
+    evaluations_count: int
+    last_evaluations: list[LastEvaluation]
+
+
+class Traces(Shape):
+    traces: list[ListedTrace]
+    count: int
+    total_count: int
+
+
+class JudgeSnapshot(Shape):
+    name: str
+    version: int
+    evaluationGoal: str
+    modelId: Id | None
+    modelName: str | None
+    modelCompany: str | None
+
+
+Work = Literal["pending", "in_progress", "success", "failure"]
+
+
+class TraceEvaluation(Shape):
+    id: Id
+    trace_id: Id
+    judge_id: Id
+    status: Work
+    judge_snapshot: JudgeSnapshot | None
+    created_at: Iso
+    started_at: Iso | None
+    finished_at: Iso | None
+    status_description: str = ""
+    """More than the released client reads."""
+
+    @property
+    def finished(self) -> bool:
+        return self.status in ("success", "failure")
+
+
+class TraceEvaluations(Shape):
+    trace_evaluations: list[TraceEvaluation]
+    count: int
+    total: int
+
+
+class Step(Shape):
+    tool: str
+    args: dict[str, Any]
+    result: str
+
+
+class EarlierStep(Shape):
+    """A step as clients before 1.7 read it."""
+
+    step: int
+    reasoning: str
+
+
+class TraceEvaluationResult(Shape):
+    id: Id
+    trace_evaluation_id: Id
+    trace_id: Id
+    judge_id: Id
+    score: Fraction
+    passed: bool
+    reasoning: str
+    steps: list[Step]
+    model: str
+    turns: int
+    latency_ms: int
+    prompt_tokens: int
+    completion_tokens: int
+    total_cost: Annotated[float, Field(ge=0)]
+    created_at: Iso
+
+
+class TraceEstimate(Shape):
+    estimated_cost: Annotated[float, Field(ge=0)]
+    input_tokens: int
+    output_tokens: int
+    model: str
+    trace_count: int
+
+
+class OptimizationEstimate(Shape):
+    estimated_cost: Annotated[float, Field(ge=0)]
+    annotation_count: int
+    budget: Literal["light", "medium", "heavy"]
+
+
+class OptimizationHandle(Shape):
+    id: Id
+    judge_id: Id
+    budget: Literal["light", "medium", "heavy"]
+    status: Work
+
+
+class Optimization(Shape):
+    id: Id
+    organization_id: Id
+    project_id: Id
+    judge_id: Id
+    status: Work
+    created_at: Iso
+    user_id: str | None
+    status_description: str | None
+    judge_snapshot: JudgeSnapshot | None
+    annotation_count: int
+    budget: Literal["light", "medium", "heavy"]
+    baseline_accuracy: Fraction | None
+    optimized_accuracy: Fraction | None
+    original_goal: str | None
+    optimized_goal: str | None
+    logs: str | None
+    estimated_cost: Annotated[float, Field(ge=0)]
+    actual_cost: Annotated[float, Field(ge=0)]
+    started_at: Iso | None
+    finished_at: Iso | None
+    applied_at: Iso | None
+    applied_version: int | None
+
+    @property
+    def finished(self) -> bool:
+        return self.status in ("success", "failure")
+
+
+class Optimizations(Shape):
+    optimization_runs: list[Optimization]
+    count: int
+    total: int
+
+
+class Applied(Shape):
+    judge_id: Id
+    new_version: int
+    message: str
+
+
 class User(Shape):
     email: str
     name: str
@@ -366,7 +563,13 @@ class AuthConfig(Shape):
     scopes: list[str] | str
 
 
+class Fault(Shape):
+    path: str
+    message: str
+
+
 class Refused(Shape):
     code: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
     message: Annotated[str, Field(min_length=1)]
     request_id: Annotated[str, Field(min_length=1)]
+    details: list[Fault] = []

@@ -6,8 +6,9 @@ import asyncio
 
 import httpx2
 import pytest
+from starlette.requests import Request
 
-from penstock.errors import BalanceExhausted, LimitReached
+from penstock.errors import LimitReached, Problem
 from penstock.server.problems import REQUEST_ID
 from penstock.server.stratix.errors import HANDLERS
 from penstock.server.stratix.params import Query
@@ -22,6 +23,14 @@ def test_everything_stands_under_both_prefixes(client: Client, bearer: Client, e
     assert bearer.organization == client.organization
     assert bearer.evaluation(evaluation) == client.evaluation(evaluation)
     assert bearer.benchmarks("custom") == client.benchmarks("custom")
+    (trace,) = bearer.upload_traces("bearer.json", '{"input": "By token."}')
+    judge = bearer.create_judge("Bearer's")
+    made = bearer.do(bearer.calls.judge_trace(trace, judge.id))
+    assert client.wait_for_verdict(made.id) == bearer.wait_for_verdict(made.id) is not None
+    assert client.do(client.calls.trace(trace)) == bearer.do(bearer.calls.trace(trace))
+    assert client.do(client.calls.judge(judge.id)) == bearer.do(bearer.calls.judge(judge.id))
+    for listed in (client.calls.traces(), client.calls.judges(), client.calls.optimizations()):
+        assert client.do(listed) == bearer.do(listed)
 
 
 def test_copies_of_a_bearer_client_write_the_prefix_twice(server: Server) -> None:
@@ -31,7 +40,7 @@ def test_copies_of_a_bearer_client_write_the_prefix_twice(server: Server) -> Non
     assert type(twice.json()["data"]) is list
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/evaluations/", "/traces", "/organizations/x/projects/y/judges"])
+@pytest.mark.parametrize("path", ["/nothing", "/evaluations/", "/traces", "/organizations/x/projects/y/assistant"])
 def test_an_unknown_route_is_a_404_without_a_redirect(client: Client, path: str) -> None:
     with pytest.raises(Refused) as refused:
         client.get(path)
@@ -63,6 +72,18 @@ def test_this_face_asks_for_the_scopes_that_penstocks_own_asks_for(client: Clien
     held = ["evaluations:read", "evaluations:run", "benchmarks:write"]
     made = server.own.post("/keys", json={"name": "no boards, no runs", "scopes": held}).json()
     few = Client(server.url, made["key"])
+    for call, missing in (
+        (few.calls.announce("a.json", 1), "traces:write"),
+        (few.calls.traces(), "traces:read"),
+        (few.calls.make_judge(name="a", evaluation_goal="b"), "judges:write"),
+        (few.calls.judge_trace("a", "b"), "judges:run"),
+        (few.calls.trace_evaluations(), "judges:read"),
+        (few.calls.optimize("a"), "optimizations:run"),
+        (few.calls.apply("a"), "optimizations:run"),
+    ):
+        with pytest.raises(Refused) as refused:
+            few.do(call)
+        assert (refused.value.status, missing in refused.value.error.message) == (403, True)
     smart = {"name": "Dear", "description": "", "system_prompt": "", "files": ["unsent.txt"]}
     for path, body, missing in (
         ("evaluation-spaces", {"name": "Mine", "visibility": "public"}, "leaderboards:write"),
@@ -80,21 +101,11 @@ def test_the_callers_own_request_id_comes_back(client: Client) -> None:
     assert answer.headers["x-request-id"] == answer.json()["error"]["request_id"] == "mine-1"
 
 
-def test_an_empty_balance_and_a_limit_in_the_words_that_are_looked_for() -> None:
-    request = httpx2.Request("GET", "http://x")
-    scope = {"type": "http", REQUEST_ID: "r", "headers": [], "method": request.method, "path": "/"}
-
-    async def answered(problem: Exception) -> tuple[int, bytes, str | None]:
-        from starlette.requests import Request
-
-        kind = next(kind for kind in type(problem).__mro__ if kind in HANDLERS)
-        response = await HANDLERS[kind](Request(scope), problem)  # type: ignore[misc,arg-type]
-        return response.status_code, bytes(response.body), response.headers.get("retry-after")
-
-    status, body, _ = asyncio.run(answered(BalanceExhausted("balance", "Nothing is left.")))
-    assert (status, b"ecu_exhausted" in body, b"insufficient credits" in body) == (402, True, True)
-    limited = asyncio.run(answered(LimitReached("rate_limited", "Wait.", retry_after_seconds=1.2)))
-    assert (limited[0], limited[2]) == (429, "2")
+def test_waiting_times_are_whole_seconds() -> None:
+    request = Request({"type": "http", REQUEST_ID: "r", "headers": [], "method": "GET", "path": "/"})
+    limited = HANDLERS[Problem](request, LimitReached("rate_limited", "Wait.", retry_after_seconds=1.2))
+    response = asyncio.run(limited)  # type: ignore[arg-type]
+    assert (response.status_code, response.headers["retry-after"]) == (429, "2")
 
 
 @pytest.mark.parametrize(

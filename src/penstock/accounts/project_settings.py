@@ -11,9 +11,11 @@ from penstock.types import Tenant
 
 
 class ProjectChoices(msgspec.Struct, frozen=True, rename="camel"):
-    """`default_judge_model` is the model of judges and scorers that name none; None: the default model."""
+    """`default_judge_model` is the model of judges and scorers that name none, `default_reflection_model` the one that
+    proposes instructions in optimizations; None: the default model."""
 
     default_judge_model: str | None = None
+    default_reflection_model: str | None = None
 
 
 class ProjectSettings:

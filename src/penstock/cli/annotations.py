@@ -13,13 +13,16 @@ from penstock.cli.connect import Place
 from penstock.cli.datasets import format_of
 from penstock.cli.output import note, plain, show_json, show_records, show_table
 from penstock.cli.session import Session, session_command
-from penstock.client.annotation_objects import AgreementTable, AgreementWith, Coefficient
+from penstock.client.annotation_objects import AgreementStanding, AgreementTable, AgreementWith, Coefficient
 from penstock.client.objects import DatasetFormat
 
+_NAMED = 3
 _FORMATS = click.Choice(["csv", "json", "jsonl", "parquet"])
 _COLUMNS = {
     "id": "id",
     "trace": "trace",
+    "evaluation": "evaluation",
+    "row": "row",
     "judge": "judge_name",
     "criterion": "criterion",
     "author": "author",
@@ -40,6 +43,8 @@ def _check_file(place: Place, options: Mapping[str, Any]) -> None:
 
 
 def _check_question(place: Place, options: Mapping[str, Any]) -> None:
+    if options["row"] is not None and options["span"] is not None:
+        raise click.UsageError("a --span belongs to a trace, a --row to an evaluation")
     if (options["judge"] is None) == (options["criterion"] is None):
         raise click.UsageError("give either --judge or --criterion")
 
@@ -50,18 +55,23 @@ def labels() -> None:
 
 
 @labels.command()
-@click.argument("trace", type=NameType())
+@click.argument("subject", metavar="TRACE", type=NameType())
 @click.argument("label", type=NameType())
 @_judge
 @_criterion
 @click.option("--rationale", metavar="TEXT", help="Why.")
 @click.option("--author", metavar="WHO", help="Who says so; the key's name by default.")
 @click.option("--span", metavar="ID", help="Label this span of the trace.")
+@click.option("--row", type=click.IntRange(min=0), help="TRACE is an evaluation: label this row of its results.")
 @click.option("--weight", type=click.FloatRange(0, 1000, min_open=True), help="How much it counts; 1.")
 @session_command(check=_check_question)
-async def add(session: Session, /, trace: str, label: str, **options: Any) -> None:
-    """Label a trace: pass, fail, or an answer of the judge's menu."""
-    made = await session.client.annotations.add(trace, label, **options)
+async def add(session: Session, /, subject: str, label: str, row: int | None, **options: Any) -> None:
+    """Label a trace, or a row of an evaluation: pass, fail, or an answer of the judge's menu."""
+    client = session.client.annotations
+    if row is None:
+        made = await client.add(subject, label, **options)
+    else:
+        made = await client.add_to_row(subject, row, label, **options)
     if session.as_json:
         show_json(made.to_dict())
     else:
@@ -166,6 +176,16 @@ def _row(one: AgreementWith) -> tuple[object, ...]:
 def _show_confusion(table: AgreementTable) -> None:
     rows = [(label, *row) for label, row in zip(table.labels, table.confusion, strict=True)]
     show_table(["people \\ judge", *table.labels], rows)
+
+
+def standing(found: AgreementStanding | None) -> str:
+    """`kappa 0.71 [0.52, 0.86], n 80, by ann and bob`: how far a judge agrees with people, in one line."""
+    if found is None:
+        return "no labels"
+    who = ", ".join(map(plain, found.authors[:_NAMED]))
+    more = f" and {len(found.authors) - _NAMED} more" if len(found.authors) > _NAMED else ""
+    kappa = (found.answers or found.passes).kappa
+    return f"kappa {_text(kappa)}, n {kappa.n}, by {who}{more}"
 
 
 def _text(found: Coefficient) -> str:

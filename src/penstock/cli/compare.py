@@ -87,7 +87,9 @@ async def power(session: Session, /, n: int, **given: float | None) -> None:
         f"{found.n:,} rows show a difference of {found.minimum_detectable:.4f} or more "
         f"with a chance of {found.power:.0%} (α = {found.alpha:g})."
     )
-    if found.rows_needed is not None:
+    if found.difference and found.rows_needed is None:
+        click.echo(f"A difference of {found.difference:g} takes more rows than anybody has.")
+    elif found.rows_needed is not None:
         click.echo(f"A difference of {found.difference:g} takes {found.rows_needed:,} rows.")
 
 

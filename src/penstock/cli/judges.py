@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from penstock.cli.annotations import agreement
+from penstock.cli.annotations import agreement, standing
 from penstock.cli.arguments import NameType, budget_of, budget_options
 from penstock.cli.connect import Place
 from penstock.cli.follow import end_of, exit_code, show_handle
 from penstock.cli.inputs import InputFileType
 from penstock.cli.output import note, plain, plain_lines, show_json, show_records, show_table
+from penstock.cli.pairwise import pairwise
 from penstock.cli.session import GATE_NOT_MET, STILL_RUNNING, Session, session_command
 from penstock.client.judge_objects import Judge, JudgeSummary, Outcome, Rate
 
@@ -27,6 +28,7 @@ def judges() -> None:
 
 
 judges.add_command(agreement)
+judges.add_command(pairwise)
 
 
 @judges.command("list")
@@ -56,6 +58,7 @@ async def show(session: Session, judge: str) -> None:
         "output": found.output,
         "threshold": found.threshold,
         "turns": found.turns,
+        "agreement": standing(found.agreement),
     }
     for name, value in facts.items():
         click.echo(f"{name:11}{plain(value)}")
@@ -176,16 +179,20 @@ def _show_summaries(session: Session, made: tuple[JudgeSummary, ...]) -> None:
     if session.as_json:
         show_json([one.to_dict() for one in made])
         return
+    if not made:
+        note("No verdicts yet: penstock judges run JUDGE TRACE")
+        return
     rows = [
         (
             f"{one.judge['name']} (version {one.judge['version']})",
             _rate(one.pass_rate),
             _rate(one.score),
             f"{one.scored:,} of {one.expected:,}",
+            standing(one.agreement),
         )
         for one in made
     ]
-    show_table(["judge", "pass", "score", "verdicts"], rows)
+    show_table(["judge", "pass", "score", "verdicts", "agreement with people"], rows)
 
 
 def _rate(rate: Rate) -> str:

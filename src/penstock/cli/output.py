@@ -20,6 +20,10 @@ _WIDTH_OFF_TERMINAL = 160
 _LONGEST_CELL = 200
 _WHOLE = frozenset({"id", "evaluation"})
 """Columns that are never broken into lines: people copy what stands there."""
+_NARROWEST = 9
+"""Characters of a cell that stay together; in a column of less, words and times come to pieces."""
+_FRAME = 3
+"""Characters between two columns."""
 
 
 def plain(value: object) -> str:
@@ -46,18 +50,37 @@ def harmless_json(encoded: bytes) -> str:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table on standard output, as wide as the terminal."""
+    """A table on standard output, as wide as the terminal. Where that is too narrow, a block of lines for each row."""
     from rich.console import Console
     from rich.table import Table
 
     width = None if sys.stdout.isatty() else _WIDTH_OFF_TERMINAL
     console = Console(markup=False, emoji=False, highlight=False, width=width)
+    cells = [[plain(cell) for cell in row] for row in rows]
+    if cells and _narrowest(columns, cells) > console.width:
+        _show_blocks(columns, cells, title)
+        return
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
-    for row in rows:
-        table.add_row(*(plain(cell) for cell in row))
+    for row in cells:
+        table.add_row(*row)
     console.print(table)
+
+
+def _narrowest(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """How wide a table must be to be read."""
+    longest = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    wanted = [most if name in _WHOLE else min(most, _NARROWEST) for name, most in zip(columns, longest, strict=True)]
+    return sum(wanted) + _FRAME * len(columns) + 1
+
+
+def _show_blocks(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str | None) -> None:
+    indent = max(map(len, columns))
+    blocks = [
+        "\n".join(f"{name:{indent}}  {cell}" for name, cell in zip(columns, row, strict=True) if cell) for row in cells
+    ]
+    click.echo("\n\n".join([title, *blocks] if title else blocks))
 
 
 def show_records(records: Sequence[Record], columns: Mapping[str, str], *, as_json: bool, none: str) -> None:

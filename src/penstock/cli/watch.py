@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from penstock.cli.follow import say_interrupted, show_outcome
 from penstock.cli.output import note, plain
 from penstock.cli.session import FAILED, Session
-from penstock.client.events import DoneEvent, GoneEvent, ItemEvent, LogEvent, ProgressEvent, SnapshotEvent, StatusEvent
+from penstock.client.events import (
+    CandidateEvent,
+    DoneEvent,
+    GoneEvent,
+    ItemEvent,
+    LogEvent,
+    ProgressEvent,
+    SnapshotEvent,
+    StatusEvent,
+)
 from penstock.client.progress import facts, progress_bar
 
 if TYPE_CHECKING:
@@ -82,3 +91,5 @@ def _tell(event: Event) -> None:
             note(f"{status}: {plain(reason.message)}" if reason else status)
         case ItemEvent(status="failed", path=path, error=error):
             note(f"item {plain(path)} failed: {plain(error.message) if error else 'no reason was kept'}")
+        case CandidateEvent(number=number, status=status, validation_score=score, metric_calls=spent):
+            note(f"candidate {number} {status}{'' if score is None else f', {score:.3f}'}; {spent:,} metric calls")

@@ -11,7 +11,8 @@ from penstock.cli.arguments import NameType
 from penstock.cli.output import note, show_json, show_records
 from penstock.cli.session import Session, session_command
 
-_EVENTS = ("completed", "failed", "cancelled", "timeout", "paused")
+_ENDS = ("completed", "failed", "cancelled", "timeout", "paused")
+_EVENTS = (*_ENDS, "trace_evaluation.threshold", "compute_units.low")
 
 
 @click.group()
@@ -42,7 +43,7 @@ async def list_endpoints(session: Session) -> None:
 @session_command()
 async def add(session: Session, target: str, events: tuple[str, ...], description: str) -> None:
     """Add an endpoint and print the secret that verifies its messages."""
-    types: list[Any] = [f"execution.{event}" for event in events]
+    types: list[Any] = [f"execution.{event}" if event in _ENDS else event for event in events]
     made = await session.client.webhooks.create_endpoint(target, events=types or None, description=description)
     if session.as_json:
         show_json(made.to_dict())

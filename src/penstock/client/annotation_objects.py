@@ -113,6 +113,17 @@ class AgreementWith(Record, frozen=True, kw_only=True):
     answers: AgreementTable | None = None
 
 
+class AgreementStanding(Record, frozen=True, kw_only=True):
+    """How far a judge's version agrees with people, in brief: with all `authors` together, over `labelled` traces and
+    rows; those of the newest 2,000 labels, and `complete` says whether that is all."""
+
+    labelled: int
+    complete: bool = True
+    authors: tuple[str, ...] = ()
+    passes: AgreementTable
+    answers: AgreementTable | None = None
+
+
 class AgreementOfPeople(Record, frozen=True, kw_only=True):
     """People among themselves, by Krippendorff's alpha."""
 

@@ -137,7 +137,8 @@ def segment(name: str) -> str:
     """An id or name as one segment of a path. Raises ValueError when it is empty."""
     if not name:
         raise ValueError("an id or name must not be empty")
-    return quote(name, safe="")
+    # A segment of dots alone would lead to another path.
+    return quote(name, safe="") if name.strip(".") else "%2E" * len(name)
 
 
 def server_url(given: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from penstock.client.annotation_objects import AgreementStanding
 from penstock.client.objects import ErrorObject, Execution, Record, Usage
 
 RowStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
@@ -61,7 +62,8 @@ class Evaluation(Record, frozen=True, kw_only=True):
     """A model or a flow on a benchmark, and what its rows add up to so far.
 
     `metrics` are by scorer; the first of `scorers` is the main one, and its mean the `accuracy`. `definition`,
-    `subsets` and `progress` come with a single evaluation only.
+    `subsets`, `progress`, and `agreement` with people for each scorer that is a judge, come with a single evaluation
+    only.
     """
 
     id: str
@@ -90,6 +92,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     definition: Mapping[str, Any] | None = None
     subsets: Mapping[str, Mapping[str, Score]] = {}
+    agreement: Mapping[str, AgreementStanding | None] = {}
     progress: Execution | None = None
 
     @property

@@ -20,6 +20,7 @@ import msgspec
 from penstock.client.calls import Call, parse
 from penstock.client.errors import APIResponseError
 from penstock.client.objects import ErrorObject, Execution, ItemStatus, LogEntry, Record, Status
+from penstock.client.optimization_objects import Candidate
 
 _SILENCE_SECONDS = 30.0
 """The server says every 15 s that a stream is alive; one that is silent for longer than this, and the time of an
@@ -48,6 +49,14 @@ class ItemEvent(Record, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     duration_ms: int | None = None
     error: ErrorObject | None = None
+
+
+class CandidateEvent(Candidate, frozen=True, kw_only=True):
+    """An optimization has decided upon an instruction, whose text is among its `candidates`."""
+
+    type: ClassVar[Literal["candidate"]] = "candidate"
+    seq: int
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,9 @@ class GoneEvent:
     execution_id: str
 
 
-Event: TypeAlias = StatusEvent | ItemEvent | SnapshotEvent | ProgressEvent | LogEvent | DoneEvent | GoneEvent
+Event: TypeAlias = (
+    StatusEvent | ItemEvent | CandidateEvent | SnapshotEvent | ProgressEvent | LogEvent | DoneEvent | GoneEvent
+)
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,8 @@ def _event(kind: str, data: object) -> Event | None:
             return parse(data, StatusEvent)
         case "item":
             return parse(data, ItemEvent)
+        case "candidate":
+            return parse(data, CandidateEvent)
         case "progress":
             return ProgressEvent(parse(data, Execution))
         case "snapshot":

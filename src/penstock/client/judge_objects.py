@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from penstock.client.objects import Record
+from penstock.client.annotation_objects import AgreementStanding
+from penstock.client.objects import Record, Status
 
 Outcome = Literal["pass", "fail", "unscorable", "error"]
 
@@ -30,7 +31,8 @@ class JudgeVersion(Record, frozen=True, kw_only=True):
 
 
 class Judge(JudgeVersion, frozen=True, kw_only=True):
-    """A judge in its latest version. `run_count`: for how many verdicts it was asked."""
+    """A judge in its latest version. `run_count`: for how many verdicts it was asked. `agreement` with people
+    comes with a single one only; None where nobody has labelled anything for it."""
 
     id: str
     ready_made: bool = False
@@ -38,6 +40,7 @@ class Judge(JudgeVersion, frozen=True, kw_only=True):
     description: str | None = None
     run_count: int = 0
     updated_at: datetime | None = None
+    agreement: AgreementStanding | None = None
 
 
 class ToolUse(Record, frozen=True, kw_only=True):
@@ -95,7 +98,8 @@ class Rate(Record, frozen=True, kw_only=True):
 
 
 class JudgeSummary(Record, frozen=True, kw_only=True):
-    """What the verdicts of a judge's version amount to: `scored` of `expected`, a share of `coverage`."""
+    """What the verdicts of a judge's version amount to: `scored` of `expected`, a share of `coverage`; and
+    its agreement with people, None where there are no labels."""
 
     judge: Mapping[str, Any]
     expected: int
@@ -106,6 +110,7 @@ class JudgeSummary(Record, frozen=True, kw_only=True):
     coverage: float
     pass_rate: Rate
     score: Rate
+    agreement: AgreementStanding | None = None
 
 
 class Summaries(Record, frozen=True, kw_only=True):
@@ -129,3 +134,52 @@ class TraceEvaluationEstimate(Record, frozen=True, kw_only=True):
     model_calls: int
     worst_case: Mapping[str, Any] = msgspec.field(default_factory=dict)
     judges: tuple[Mapping[str, Any], ...] = ()
+
+
+class PairwiseEvaluation(Record, frozen=True, kw_only=True):
+    """What a judge's preferences amount to. `win_rate` is how often A is better, a tie counting half; `first_rate` how
+    often the one shown first is, ties left out: about a half for a judge that does not mind places."""
+
+    execution_id: str
+    status: Status
+    judge: Mapping[str, Any]
+    evaluations: tuple[str, ...] | None = None
+    seed: int = 0
+    expected: int
+    scored: int
+    unscorable: int
+    failed: int
+    pending: int
+    coverage: float
+    wins: Mapping[str, int]
+    win_rate: Rate
+    shown_first: Mapping[str, int]
+    chosen: Mapping[str, int]
+    first_rate: Rate
+
+
+class PairwiseStart(Record, frozen=True, kw_only=True):
+    """Comparing that was accepted."""
+
+    execution_id: str
+
+
+class PairwiseEstimate(Record, frozen=True, kw_only=True):
+    """The most that comparing would take."""
+
+    pairs: int
+    model_calls: int
+    worst_case: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    judges: tuple[Mapping[str, Any], ...] = ()
+
+
+class Compared(Record, frozen=True, kw_only=True):
+    """One pair: ids of traces, or numbers of rows, which side was shown first, and which is better; `better` is None
+    where the judge gave no verdict, and `reasoning` then says why."""
+
+    pair: str
+    a: str | int
+    b: str | int
+    shown_first: Literal["a", "b"]
+    better: Literal["a", "b", "tie"] | None = None
+    reasoning: str = ""

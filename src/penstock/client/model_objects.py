@@ -66,3 +66,4 @@ class ProjectSettings(Record, frozen=True, kw_only=True):
     """What the project has chosen for whoever does not say otherwise."""
 
     default_judge_model: str | None = None
+    default_reflection_model: str | None = None

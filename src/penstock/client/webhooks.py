@@ -14,6 +14,7 @@ EventType: TypeAlias = Literal[
     "execution.timeout",
     "execution.paused",
     "trace_evaluation.threshold",
+    "compute_units.low",
 ]
 DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed"]
 

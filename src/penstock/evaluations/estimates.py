@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from penstock.errors import StepError
 from penstock.evaluations.benchmarks.model import BenchmarkRow
 from penstock.evaluations.pinning import Chosen, Pinner
 from penstock.evaluations.requests import EvaluationRequest
+from penstock.evaluations.scorers.base import Sample, Scorer
 from penstock.evaluations.scorers.specs import build
 from penstock.evaluations.statistics.power import minimum_detectable
 from penstock.evaluations.targets import request_for
 from penstock.models.gateway import Gateway
-from penstock.models.usage import Amounts, ecu_from_micros, usd_from_nanos
+from penstock.models.most import Most, most_of
+from penstock.models.worst_case import bounded
 from penstock.types import JsonObject, Tenant
 
 SAMPLE_ROWS = 200
@@ -36,32 +39,16 @@ class Estimates:
         """
         chosen = await self.pinner.benchmark(tenant, request)
         spec: Any = await self.pinner.spec(tenant, request, chosen)
-        rows = await self._sample(chosen, request)
-        most, unpriced, unknown = Amounts(), set[str](), False
-        for variant in spec["variants"]:
-            if variant["target"]["kind"] == "flow":
-                unknown = True
-                continue
-            one, priced = await self._of_rows(tenant, variant, rows)
-            most = most + _times(one, chosen.rows * request.epochs, len(rows))
-            if not priced:
-                unpriced.add(variant["target"]["model"])
-        asked_by_scorers = sum(1 for scorer in build(spec["scorers"]) if scorer.models)
+        scorers = build(spec["scorers"])
+        worst = await self.worst_case(tenant, request, chosen, spec)
         items = chosen.rows * len(spec["variants"]) * request.epochs
         detectable = await asyncio.to_thread(minimum_detectable, chosen.rows, ASSUMED_DEVIATION)
         return {
             "rows": chosen.rows,
             "items": items,
-            "modelCalls": None if unknown else items,
-            "scorerCalls": items * asked_by_scorers,
-            "worstCase": None
-            if unknown
-            else {
-                "tokens": most.tokens,
-                "costUsd": usd_from_nanos(most.nanos),
-                "ecu": ecu_from_micros(most.ecu_micros),
-                "unpricedModels": sorted(unpriced),
-            },
+            "modelCalls": items if worst else None,
+            "scorerCalls": items * sum(1 for scorer in scorers if scorer.models),
+            "worstCase": worst.body() if worst else None,
             "minimumDetectable": {
                 "difference": detectable,
                 "power": 0.8,
@@ -69,6 +56,21 @@ class Estimates:
                 "assumedDeviation": ASSUMED_DEVIATION,
             },
         }
+
+    async def worst_case(
+        self, tenant: Tenant, request: EvaluationRequest, chosen: Chosen, spec: JsonObject
+    ) -> Most | None:
+        """The most that the answers of a pinned request and their scores take; None where flows give some of them."""
+        variants: Any = spec["variants"]
+        if any(variant["target"]["kind"] == "flow" for variant in variants):
+            return None
+        scorers = build(cast(Sequence[JsonObject], spec["scorers"]))
+        rows = await self._sample(chosen, request)
+        most = Most()
+        for variant in variants:
+            for row in rows:
+                most += await self._of_row(tenant, variant, row, scorers)
+        return most.times(chosen.rows * request.epochs, len(rows))
 
     async def _sample(self, chosen: Chosen, request: EvaluationRequest) -> list[BenchmarkRow]:
         rows: list[BenchmarkRow] = []
@@ -78,21 +80,19 @@ class Estimates:
                 break
         return rows[:SAMPLE_ROWS]
 
-    async def _of_rows(self, tenant: Tenant, variant: Any, rows: list[BenchmarkRow]) -> tuple[Amounts, bool]:
-        most, priced = Amounts(), True
-        for row in rows:
+    async def _of_row(self, tenant: Tenant, variant: Any, row: BenchmarkRow, scorers: Sequence[Scorer[Any]]) -> Most:
+        """What an answer as long as it may be takes, and what those who judge it take, each with a correction."""
+        try:
+            asked = request_for(variant, row)
+            most = await most_of(self.models, tenant, asked)
+        except StepError:
+            return Most()  # A template that fails for a row fails that row, and costs nothing.
+        answer = "x" * bounded(asked)[1].output
+        sample = Sample(row.id, row.input, answer, row.truth, row.metadata, row.context)
+        for scorer in scorers:
             try:
-                one, known = await self.models.most(tenant, request_for(variant, row))
+                question = scorer.request(sample)
+                most += Most() if question is None else await most_of(self.models, tenant, question)
             except StepError:
-                continue  # A template that fails for a row fails that row, and costs nothing.
-            most, priced = most + one, priced and known
-        return most, priced
-
-
-def _times(amounts: Amounts, rows: int, sampled: int) -> Amounts:
-    """Of so many rows, when a sample takes this."""
-    return Amounts(
-        -(-amounts.nanos * rows // sampled),
-        -(-amounts.tokens * rows // sampled),
-        -(-amounts.ecu_micros * rows // sampled),
-    )
+                continue  # The row lacks what this one reads: no score, and no call.
+        return most

@@ -16,6 +16,7 @@ from penstock.errors import Conflict, FieldError, Invalid, NotFound, Unprocessab
 from penstock.evaluations import results
 from penstock.evaluations.benchmarks.model import RowChoice
 from penstock.evaluations.definition import definition_hash, definition_of
+from penstock.evaluations.estimates import Estimates
 from penstock.evaluations.job import EvaluationJob, InputPages, items_of
 from penstock.evaluations.model import KIND, Evaluation, EvaluationFilter
 from penstock.evaluations.pinning import Pinner, variant_digest
@@ -96,9 +97,15 @@ class EvaluationService:
         _check(request)
         chosen = await self._world.pinner.benchmark(tenant, request)
         spec = await self._world.pinner.spec(tenant, request, chosen)
-        return await self._submit(tenant, request, spec)
+        most = None
+        if await self._executions.limited(tenant):
+            estimates = Estimates(self._world.pinner, self._world.services.models)
+            most = await estimates.worst_case(tenant, request, chosen, spec)
+        return await self._submit(tenant, request, spec, None if most is None else most.amounts.ecu_micros)
 
-    async def _submit(self, tenant: Tenant, request: EvaluationRequest, spec: dict[str, Json]) -> Started:
+    async def _submit(
+        self, tenant: Tenant, request: EvaluationRequest, spec: dict[str, Json], most_ecu_micros: int | None = None
+    ) -> Started:
         limits = self._world.limits
         concurrency = request.concurrency or limits.default_concurrency
         limits.check_concurrency(concurrency)
@@ -128,6 +135,7 @@ class EvaluationService:
             request_hash=request.request_hash,
             created_by=request.created_by,
             alongside=alongside,
+            most_ecu_micros=most_ecu_micros or None,
         )
         submitted = await self._executions.submit(submission)
         return Started(submitted, tuple(await self.of_execution(tenant, submitted.execution.id)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from penstock.clock import now_ms
 from penstock.errors import Problem, StepError, Unavailable
+from penstock.executions.charging import UNCHARGED, Charging
 from penstock.executions.ending import Ending, conclude
 from penstock.executions.flights import Flights
 from penstock.executions.job import OpenJob
@@ -82,6 +83,7 @@ class Dispatcher:
     limits_of: LimitsOf = no_limits
     gate: Gate = field(default_factory=lambda: Gate(ITEMS_IN_FLIGHT))
     flights: Flights = field(default_factory=Flights)
+    charging: Charging = UNCHARGED
     owner: str = field(default_factory=new_id)
     _slots: dict[int, _Slot] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -234,7 +236,7 @@ class Dispatcher:
             claim = Claim(slot.project_id, slot.lane, slot.limits.weight)
             door = self.gate.door(claim, slot.limits.max_items_in_flight)
             window = Window(execution.options.concurrency, door)
-            host = Host(self.store, self.journal, self.signals, self.flights)
+            host = Host(self.store, self.journal, self.signals, self.flights, self.charging)
             slot.run = Run(execution, job, host, window)
             if slot.cancel or execution.cancel_requested_at is not None:
                 slot.run.stop(StopReason.CANCEL)
@@ -265,7 +267,7 @@ class Dispatcher:
 
     async def _fail(self, execution: Execution, code: str, message: str) -> Execution | None:
         ending = Ending(Status.FAILED, None, execution.total_items, error=ErrorInfo(code=code, message=message))
-        return await patiently(self.store, lambda: conclude(execution, ending))
+        return await patiently(self.store, lambda: conclude(execution, ending, self.charging))
 
     # Looking for work
 
@@ -292,7 +294,7 @@ class Dispatcher:
                 (self.cancel if row["cancel"] else self.pause)(row["no"])
         for execution in await self.store.read(execution_rows.overdue(now_ms(), 100)):
             ending = Ending(Status.TIMEOUT, None, execution.total_items)
-            await self.store.write(conclude(execution, ending))
+            await self.store.write(conclude(execution, ending, self.charging))
             self.signals.changed(execution.no)
         due = time.monotonic() >= self._look_at
         if due or self._orphans:

@@ -8,12 +8,11 @@ from penstock.executions.ending import Sums, sums_of
 from penstock.executions.model import Execution, Status
 from penstock.executions.noting import noted_snapshot
 from penstock.executions.progress import Snapshot, waiting_snapshot
-from penstock.models.usage import Usage
 from penstock.storage import tallies as tally_rows
 from penstock.storage.store import Store
 
 REMEMBERED = 1_000
-NOTHING_YET = Sums({}, 0, Usage())
+NOTHING_YET = Sums({}, 0, {})
 
 
 class Elsewhere:

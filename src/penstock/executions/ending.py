@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from penstock.executions.charging import UNCHARGED, Charging
 from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.patience import patiently
 from penstock.executions.progress import summary_of
 from penstock.failpoints import reached
-from penstock.models.usage import Usage
+from penstock.models.usage import Usage, total
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import steps as step_rows
@@ -23,18 +24,22 @@ CANCELLED_AT_ONCE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What the rows of an execution add up to: items by status, elements among them, tokens and money."""
+    """What the rows of an execution add up to: items by status, elements among them, tokens and money by model."""
 
     recorded: Mapping[str, int]
     nested: int
-    usage: Usage
+    by_model: Mapping[str, Usage]
+
+    @property
+    def usage(self) -> Usage:
+        return total(self.by_model.values())
 
 
 def sums_of(execution_no: int) -> Transaction[Sums]:
     """Add up the rows of an execution."""
     recorded = yield from item_rows.counts(execution_no)
     nested = yield from item_rows.nested(execution_no)
-    return Sums(recorded, nested, (yield from step_rows.usage(execution_no)))
+    return Sums(recorded, nested, (yield from step_rows.usage_by_model(execution_no)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,14 @@ class Ending:
     sums: Sums | None = None
 
 
-def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | None]:
-    """End an execution; None when its lease was lost or it is over already.
+def conclude(execution: Execution, ending: Ending, charging: Charging = UNCHARGED) -> Transaction[Execution | None]:
+    """End an execution, and have it charged; None when its lease was lost or it is over already.
 
     `completed` becomes `failed` when items failed and none succeeded; of elements that did, nothing came out.
     """
     sums = ending.sums or (yield from sums_of(execution.no))
     recorded = dict(sums.recorded)
-    total = ending.total if ending.total is not None else (execution.total_items or 0) + sums.nested
+    items = ending.total if ending.total is not None else (execution.total_items or 0) + sums.nested
     status, error = ending.status, ending.error
     if status == Status.COMPLETED and recorded.get("failed") and not (yield from item_rows.any_succeeded(execution.no)):
         status = Status.FAILED
@@ -74,7 +79,7 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
         while (yield from item_rows.drop_unfinished(execution.no, CANCELLED_AT_ONCE)):
             pass
         recorded["cancelled"] = recorded.get("cancelled", 0) + recorded.pop("pending", 0)
-    summary = summary_of(recorded, sums.usage, total)
+    summary = summary_of(recorded, sums.usage, items)
     ended = yield from execution_rows.end(
         execution,
         status,
@@ -84,6 +89,8 @@ def conclude(execution: Execution, ending: Ending) -> Transaction[Execution | No
         receipt=ending.receipt,
         total_items=ending.top_level,
     )
+    if ended is not None:
+        yield from charging.settle(ended, sums.by_model)
     reached("end.in_transaction")
     return ended
 

@@ -73,10 +73,12 @@ class Wire:
 
 
 def event_body(row: Any) -> JsonObject:
-    """What is told of an event: a change of status, or an item that is finished."""
+    """What is told of an event: a change of status, an item that is finished, or what a job tells of its own."""
     told: JsonObject = loads(row["data"]) or {}
     if row["type"] == "status":
         return {"seq": row["seq"], "at": iso(row["at"]), "reason": None, **told}
+    if row["type"] != "item":
+        return {"seq": row["seq"], "at": iso(row["at"]), **told}
     if row["data"] is not None:
         path, status, error, started_at = told["itemPath"], told["status"], told["error"], told.get("startedAt")
     else:

@@ -22,7 +22,8 @@ from penstock.models.meter import Meter
 from penstock.models.usage import NOTHING, Usage
 from penstock.storage.executions import dumps, loads
 from penstock.storage.steps import RecordedStep
-from penstock.types import Json
+from penstock.storage.store import Transaction
+from penstock.types import Json, JsonObject
 
 if TYPE_CHECKING:
     from penstock.executions.runner import Run
@@ -248,6 +249,7 @@ class ItemRun:
         record.error = None if error is None else dumps(error)
         record.detail = dumps(attempt.detail) if attempt.detail else None
         meter = attempt.meter
+        record.model = meter.model
         if isinstance(meter, StepMeter):
             record.held, record.lost = meter.held, meter.lost
 
@@ -282,6 +284,10 @@ class ItemRun:
     def failure(self, node: str | None, error: StepError) -> ItemFailed:
         """An `ItemFailed` for something that went wrong outside a step (a reference, a `when`)."""
         return ItemFailed(self._error_info(error, node, 0))
+
+    async def tell(self, kind: str, body: JsonObject, alongside: Callable[[], Transaction[bool]]) -> None:
+        """Tell whoever follows the execution of something that is written `alongside`; see `Run.tell`."""
+        await self._run.tell(kind, body, alongside)
 
     # Elements
 

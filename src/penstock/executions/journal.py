@@ -41,7 +41,7 @@ class LeaseLost(Exception):
 @dataclass(slots=True)
 class StepRecord:
     """A finished step. Under a budget, `held` is what the store holds for its calls, and `lost` what of that may have
-    been spent without an answer."""
+    been spent without an answer. `model` is the last that answered."""
 
     path: str
     node: str
@@ -58,6 +58,7 @@ class StepRecord:
     detail: str | None
     input: str | None = None
     output_is_item: bool = False
+    model: str | None = None
     held: Amounts = NOTHING
     lost: Amounts = NOTHING
 
@@ -86,6 +87,7 @@ class StepRecord:
             self.detail,
             usage.ecu_micros,
             self.input,
+            self.model,
         )
 
 

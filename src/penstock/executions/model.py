@@ -197,6 +197,12 @@ class Execution:
     """Worst cases of its calls whose end nobody learnt; a budget counts them as spent."""
     output: str | None = None
     """JSON text of its only item's output, where the process that has just run it still holds it; never stored here."""
+    created_by: str | None = None
+    """The id of the key that started it."""
+    rates_version: int = 0
+    """Of the compute units that it is counted by, also when it is retried."""
+    reserved_micros: int = 0
+    """Compute units it holds of its organization's balance, in millionths."""
     inputs: tuple[str, ...] | None = None
     """JSON texts of its few inputs, where the process that has just accepted them starts it; never stored here."""
 
@@ -217,7 +223,8 @@ class Submission:
 
     `inputs` are the items when the caller sends them; None when the job finds them itself (a data set).
     `deadline_ms` counts from the submission. `alongside` is given the execution's id and is written in the transaction
-    that accepts it: either both are kept or neither, and what it raises refuses the submission.
+    that accepts it: either both are kept or neither, and what it raises refuses the submission. `most_ecu_micros` is
+    the most it can take where its kind knows, in millionths of a compute unit; 0: nothing.
     """
 
     tenant: Tenant
@@ -237,6 +244,7 @@ class Submission:
     created_by: str | None = None
     webhook_url: str | None = None
     alongside: Alongside | None = None
+    most_ecu_micros: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +22,7 @@ from penstock.errors import Problem, StepError, Unavailable
 from penstock.executions import paths
 from penstock.executions.budget import BudgetMeter, Ledger, StepMeter
 from penstock.executions.calls import Calls
+from penstock.executions.charging import Charging
 from penstock.executions.ending import Ending, Sums, cancel_unfinished, conclude, sums_of
 from penstock.executions.flights import Flights
 from penstock.executions.item import ItemRun, Outcome, Stopping, outcome_of
@@ -34,7 +35,9 @@ from penstock.executions.progress import Tally
 from penstock.executions.reopening import reopen_rest
 from penstock.executions.signals import Signals
 from penstock.failpoints import reached
+from penstock.models.compute_units import SHIPPED
 from penstock.models.usage import usd_from_nanos
+from penstock.storage import events as event_rows
 from penstock.storage import executions as execution_rows
 from penstock.storage import items as item_rows
 from penstock.storage import steps as step_rows
@@ -76,6 +79,7 @@ class Host:
     journal: Journal
     signals: Signals
     flights: Flights
+    charging: Charging
 
 
 class Run:
@@ -100,6 +104,8 @@ class Run:
         self._parked = False
         self._store = host.store
         self._signals = host.signals
+        self._charging = host.charging
+        self._rates = SHIPPED
         self._tasks: set[asyncio.Task[Outcome | None]] = set()
         self._planner: asyncio.Task[None] | None = None
         self._stop_note: dict[str, Any] = {}
@@ -120,6 +126,7 @@ class Run:
             max(0.0, (self.execution.deadline_at - now_ms()) / 1000), self.stop, StopReason.TIMEOUT
         )
         try:
+            self._rates = await self._charging.rates(self.execution)
             if self.resumed:
                 reached("recovery.claimed")
                 await self._seed()
@@ -203,8 +210,11 @@ class Run:
         """What counts the calls of one step, and keeps them inside the budget."""
         claim = self.window.claim
         if self.ledger is None:
-            return StepMeter(claim, self.may_start, self.calls.answered)
-        return BudgetMeter(claim, self.may_start, self.ledger, self._write_budget, self.pause, self.calls.answered)
+            meter = StepMeter(claim, self.may_start, self.calls.answered)
+        else:
+            meter = BudgetMeter(claim, self.may_start, self.ledger, self._write_budget, self.pause, self.calls.answered)
+        meter.rates = self._rates
+        return meter
 
     async def _write_budget(self) -> None:
         await self.journal.commit(self.holder, [])
@@ -250,6 +260,26 @@ class Run:
         done = [status for status in dropped if status != ItemStatus.PENDING]
         self.tally.recorded.subtract(done)
         self.tally.elements_done -= len(done)
+
+    async def tell(self, kind: str, body: JsonObject, alongside: Callable[[], Transaction[bool]]) -> None:
+        """Write what `alongside` makes, and with it an event; none when it answers that nothing is new.
+
+        Raises `LeaseLost`.
+        """
+
+        def write() -> Transaction[int | None]:
+            if not (yield from alongside()):
+                return None
+            before = yield from execution_rows.hold(self.execution.no, self.execution.lease_number, 1)
+            if before is None:
+                raise LeaseLost
+            yield from event_rows.note(self.execution.no, before + 1, kind, now_ms(), body)
+            return before + 1
+
+        seq = await patiently(self._store, write)
+        if seq is not None:
+            self.tally.seq = max(self.tally.seq, seq)
+            self._signals.changed(self.execution.no)
 
     # Planning
 
@@ -390,7 +420,7 @@ class Run:
             error=self._error,
             sums=await self._sums(),
         )
-        ended = await patiently(self._store, lambda: conclude(self.execution, ending))
+        ended = await patiently(self._store, lambda: conclude(self.execution, ending, self._charging))
         if ended is None:
             raise LeaseLost
         reached("end.after_commit")

@@ -80,9 +80,14 @@ class ExecutionService:
         self._signals = dispatcher.signals
         self._standings = Standings(store, dispatcher, max_queued)
         self._elsewhere = Elsewhere(store)
+        self._charging = dispatcher.charging
         self._starting: set[asyncio.Task[Any]] = set()
 
     # Starting
+
+    async def limited(self, tenant: Tenant) -> bool:
+        """Whether compute units limit the tenant: then a submission had better say the most it takes."""
+        return await self._charging.limited(tenant)
 
     async def submit(self, submission: Submission) -> Submitted:
         """Accept work: when this returns, the execution is on disk and will be run whatever happens.
@@ -142,6 +147,7 @@ class ExecutionService:
             )
         if submission.alongside is not None:
             yield from submission.alongside(execution_id)
+        yield from self._charging.reserve(execution, submission.most_ecu_micros)
         if owner is not None:
             execution = (yield from execution_rows.claim(execution.no, execution.lease_number, owner)) or execution
             if inputs is not None and len(inputs) <= HANDED_ON:
@@ -300,7 +306,8 @@ class ExecutionService:
         if execution is None or execution.status not in (Status.PENDING, Status.PAUSED):
             return execution
         receipt = yield from _receipt_of_waiting(execution)
-        ended = yield from conclude(execution, Ending(Status.CANCELLED, None, execution.total_items, receipt=receipt))
+        ending = Ending(Status.CANCELLED, None, execution.total_items, receipt=receipt)
+        ended = yield from conclude(execution, ending, self._charging)
         return ended or execution
 
     async def pause(self, tenant: Tenant, execution_id: str, *, wait_seconds: float = 2.0) -> Execution:
@@ -367,6 +374,7 @@ class ExecutionService:
             budget=wanted.budget or execution.options.budget,
         )
         resumed = (yield from execution_rows.resume(execution, options)) or execution
+        yield from self._charging.reserve(resumed)
         if owner is not None:
             resumed = (yield from execution_rows.claim(resumed.no, resumed.lease_number, owner)) or resumed
         return resumed
@@ -409,7 +417,9 @@ class ExecutionService:
             options=msgspec.structs.replace(execution.options, chosen_only=chosen_only, reopening=reopening),
         )
         yield from suspect_rows.forgive(execution.no)
-        return (yield from execution_rows.reopen(again, now))
+        reopened = yield from execution_rows.reopen(again, now)
+        yield from self._charging.reserve(reopened)
+        return reopened
 
     async def delete(self, tenant: Tenant, execution_id: str) -> None:
         """Remove an execution that is over, with its items, steps and events. Raises `Conflict` while it is not."""

@@ -6,7 +6,8 @@ are 1 − observed / expected disagreement: 1 is perfect, 0 is what chance gives
 
 The `interval` of each is the score interval of the observed agreement, carried over at the expected one. The usual
 ones, which stand beside it, promise too much where labels are few or nearly all the same, as those of people are: with
-30 labels of which 93 % pass, and a kappa of 0.8, both hold the true value less than half of the time.
+30 labels of which 93 % pass, and a kappa of 0.8, both hold the true value less than half of the time. On a scale it is
+too narrow itself where labels are few, and says so.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ _SEED = 20_240_229
 _AT_ONCE = 2_000_000
 """So many numbers of resamples are held at a time."""
 _EPSILON = 1e-12
+FEW = 10
+FEW_ON_SCALE = 100
+"""With fewer, an answer far off that is rare may not have come up at all; intervals of weighted kappa do not know."""
+_ONE_ANSWER = "one of them gave one and the same answer throughout, so it is 0 whatever the other said"
+_PERFECT = "perfect agreement, so only n tells how sure it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +154,18 @@ def cohens_kappa(table: Sequence[Sequence[int]], *, weights: Weights = "none", l
     error = math.sqrt(max(0.0, spread) / n) / (1 - expected)
     alone = math.sqrt(max(0.0, float((shares * agreeing**2).sum()) - observed**2) / n)
     far = normal_quantile(level) * error
+    interval = _score_interval(observed, expected, n, max(alone, error * (1 - expected)), level)
+    one_answer = 1 in (np.count_nonzero(rows), np.count_nonzero(columns))
     return Coefficient(
         value,
         n,
         observed,
         expected,
         error,
-        _score_interval(observed, expected, n, max(alone, error * (1 - expected)), level),
+        interval,
         _bootstrap_kappa(counts, agreeing, level),
         (max(-1.0, value - far), min(1.0, value + far)),
-        note="perfect agreement, so only n tells how sure it is" if error < _EPSILON and observed == 1 else None,
+        note=_ONE_ANSWER if one_answer else _few(n, weights) or (_PERFECT if observed == 1 else None),
     )
 
 
@@ -213,7 +221,7 @@ class _Ratings:
         seen, chance = 1 - observed / farthest, 1 - expected / farthest
         spread = max(alone, error * (1 - chance))
         interval = _score_interval(seen, chance, n, spread, level)
-        return Coefficient(value, n, seen, chance, error, interval, self._bootstrap(n, level))
+        return Coefficient(value, n, seen, chance, error, interval, self._bootstrap(n, level), note=_few(n))
 
     def _disagreement(self, weights: Vector) -> tuple[Vector, Vector, Vector]:
         """Observed, expected and largest possible disagreement for each row of weights of the patterns."""
@@ -286,6 +294,14 @@ class _Ratings:
             for start in range(0, RESAMPLES, size)
         ]
         return _percentiles(np.concatenate(found), level)
+
+
+def _few(n: int, weights: Weights = "none") -> str | None:
+    if n < FEW:
+        return f"fewer than {FEW} were rated, which says little"
+    if weights != "none" and n < FEW_ON_SCALE:
+        return f"with fewer than {FEW_ON_SCALE} rated on a scale the interval may be too narrow"
+    return None
 
 
 def _agreeing(size: int, weights: Weights) -> Vector:

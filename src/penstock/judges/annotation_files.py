@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ _TEXTS: dict[str, ColumnType] = {column.name: column.type for column in _COLUMNS
 _NAMES = frozenset(column.name for column in _COLUMNS)
 _PASSED_OVER = frozenset({"id", "score", "passed", "revision", "createdAt", "updatedAt"})
 """What the API shows of an annotation, and what follows from the rest."""
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,7 +108,7 @@ class AnnotationFiles:
             while some := await asyncio.to_thread(_next, lines):
                 for line in some:
                     try:
-                        good.append(await self._prepared(line, defaults, said_by))
+                        good.append(await self._prepared(line, file_format, defaults, said_by))
                     except (Invalid, NotFound) as error:
                         bad.append(_fault(line, error.detail))
                 if len(good) + len(bad) > MAX_IMPORT_ROWS:
@@ -121,15 +124,20 @@ class AnnotationFiles:
         """The bytes of a file with all that are wanted, newest first, piece by piece."""
         writer = await asyncio.to_thread(writer_for, file_format, _COLUMNS)
         async for found in self._annotations.all(self._tenant, wanted):
-            piece = await asyncio.to_thread(writer.write, [as_line(one) for one in found])
+            lines = [as_line(one) for one in found]
+            if file_format == "csv":
+                lines = [_for_spreadsheet(line) for line in lines]
+            piece = await asyncio.to_thread(writer.write, lines)
             if piece:
                 yield piece
         yield await asyncio.to_thread(writer.close)
 
-    async def _prepared(self, line: SourceRow | BadLine, defaults: Defaults, said_by: str | None) -> Annotation:
+    async def _prepared(
+        self, line: SourceRow | BadLine, file_format: Format, defaults: Defaults, said_by: str | None
+    ) -> Annotation:
         if isinstance(line, BadLine):
             raise Invalid("line_unreadable", line.reason)
-        said = _read(line.data)
+        said = _read(_from_spreadsheet(line.data) if file_format == "csv" else line.data)
         named = said.judge or said.criterion
         wanted = NewAnnotation(
             label=said.label,
@@ -169,6 +177,21 @@ def as_line(annotation: Annotation) -> JsonObject:
         "rationale": annotation.rationale,
         "weight": annotation.weight,
     }
+
+
+def _for_spreadsheet(line: JsonObject) -> JsonObject:
+    """The same, but what a spreadsheet would run as a formula begins with the sign that makes it a text there."""
+    return {name: f"'{value}" if _is_formula(value) else value for name, value in line.items()}
+
+
+def _from_spreadsheet(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said, of a line that `_for_spreadsheet` wrote."""
+    quoted = (name for name, value in data.items() if _is_formula(value) and value.startswith("'"))
+    return {**data, **{name: data[name][1:] for name in quoted}}
+
+
+def _is_formula(value: Any) -> bool:
+    return isinstance(value, str) and _FORMULA.match(value) is not None
 
 
 def _next(lines: SourceRows) -> list[SourceRow | BadLine]:

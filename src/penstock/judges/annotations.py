@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from penstock.clock import now_ms
 from penstock.errors import FieldError, Invalid, NotFound
 from penstock.ids import new_id
-from penstock.judges.agreement_report import JudgeAgreement, agreement_of
+from penstock.judges.agreement_report import JudgeAgreement, Standing, agreement_of, standing_of
 from penstock.judges.labelling import Candidate, Queue, next_to_label
 from penstock.judges.labels import Label, free_label, judged_label
 from penstock.judges.model import Judge
@@ -127,6 +127,15 @@ class Annotations:
         found, chosen = await self._judges.version(tenant, judge, version)
         labels = self.all(tenant, AnnotationFilter(judge_id=found.id))
         return await agreement_of(self._store, found, chosen, labels)
+
+    async def standing(self, tenant: Tenant, judge: str, version: int | None = None) -> Standing | None:
+        """The same in brief, to be shown beside the version's scores; None where there are no labels, and for a judge
+        that is gone."""
+        try:
+            found, chosen = await self._judges.version(tenant, judge, version)
+        except NotFound:
+            return None
+        return await standing_of(self._store, found, chosen, self.all(tenant, AnnotationFilter(judge_id=found.id)))
 
     async def _judge_id(self, tenant: Tenant, judge: str) -> str:
         try:

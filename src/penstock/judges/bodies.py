@@ -12,6 +12,7 @@ from penstock.errors import FieldError, Invalid
 from penstock.executions.model import MaxFailed
 from penstock.flows.budget import BudgetSettings
 from penstock.flows.definition import MaxFailedPolicy
+from penstock.judges.pairwise.requests import MAX_PAIRS, PairwiseRequest
 from penstock.judges.requests import (
     MAX_JUDGES,
     MAX_VERDICTS,
@@ -78,34 +79,44 @@ class ThresholdBody(Body):
     judge: _Id | None = Field(None, description="One of the judges of the request; each of them by default.")
 
 
-class JudgingBody(Body):
-    """Who is to judge, and how."""
+class RunningBody(Body):
+    """How much of it is to be run, and how."""
 
-    judges: list[_Id | JudgeRefBody] = Field(min_length=1, max_length=MAX_JUDGES, description="Ids or names.")
-    filter: TraceFilterBody | None = Field(None, description="Traces by what they are.")
     sample: SamplingBody | None = None
-    thresholds: list[ThresholdBody] = Field(default_factory=list, max_length=MAX_JUDGES)
     concurrency: int | None = Field(None, ge=1)
     deadline_seconds: float | None = Field(None, gt=0)
     on_item_error: Literal["continue", "failFast"] | MaxFailedPolicy | None = None
     budget: BudgetSettings | None = None
     metadata: dict[str, Any] | None = None
 
+    def running(self) -> dict[str, Any]:
+        """The same as the requests to the services have it."""
+        policy, sample = self.on_item_error, self.sample
+        return {
+            "sampling": Sampling() if sample is None else Sampling(sample.count, sample.rate, sample.seed),
+            "concurrency": self.concurrency,
+            "deadline_seconds": self.deadline_seconds,
+            "on_item_error": MaxFailed(policy.max_failed) if isinstance(policy, MaxFailedPolicy) else policy,
+            "budget": None if self.budget is None else self.budget.budget(),
+            "metadata": self.metadata,
+        }
+
+
+class JudgingBody(RunningBody):
+    """Who is to judge, and how."""
+
+    judges: list[_Id | JudgeRefBody] = Field(min_length=1, max_length=MAX_JUDGES, description="Ids or names.")
+    filter: TraceFilterBody | None = Field(None, description="Traces by what they are.")
+    thresholds: list[ThresholdBody] = Field(default_factory=list, max_length=MAX_JUDGES)
+
     def request(self, traces: tuple[str, ...] = ()) -> TraceEvaluationRequest:
         """The request to the service."""
-        policy = self.on_item_error
-        sample = self.sample
         return TraceEvaluationRequest(
-            judges=tuple(JudgeRef(one) if isinstance(one, str) else JudgeRef(**dict(one)) for one in self.judges),
+            judges=tuple(_judge(one) for one in self.judges),
             traces=traces,
             filter=None if self.filter is None else self.filter.wanted(),
-            sampling=Sampling() if sample is None else Sampling(sample.count, sample.rate, sample.seed),
             thresholds=tuple(Threshold(one.pass_rate, one.judge) for one in self.thresholds),
-            concurrency=self.concurrency,
-            deadline_seconds=self.deadline_seconds,
-            on_item_error=MaxFailed(policy.max_failed) if isinstance(policy, MaxFailedPolicy) else policy,
-            budget=None if self.budget is None else self.budget.budget(),
-            metadata=self.metadata,
+            **self.running(),
         )
 
 
@@ -119,6 +130,33 @@ class TraceEvaluationWork(JudgingBody):
     def asked(self) -> TraceEvaluationRequest:
         """The request to the service."""
         return self.request(tuple(self.traces))
+
+
+class PairwiseWork(RunningBody):
+    """A judge on pairs: of traces, or of two evaluations' answers to the same rows."""
+
+    judge: _Id | JudgeRefBody = Field(description="Id or name.")
+    traces: list[Annotated[list[_Id], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=list, max_length=MAX_PAIRS, description="Pairs of ids, ours or the sender's: `[[a, b], …]`."
+    )
+    evaluations: Annotated[list[_Id], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="The ids of two evaluations of one benchmark, `[a, b]`, in place of traces."
+    )
+    webhook: str | None = Field(None, description="A URL that is told of the end.")
+    wait: float | None = Field(None, ge=0, le=3600, description="Seconds to wait for the end.")
+
+    def asked(self) -> PairwiseRequest:
+        """The request to the service."""
+        return PairwiseRequest(
+            judge=_judge(self.judge),
+            traces=tuple((a, b) for a, b in self.traces),
+            evaluations=None if self.evaluations is None else (self.evaluations[0], self.evaluations[1]),
+            **self.running(),
+        )
+
+
+def _judge(named: str | JudgeRefBody) -> JudgeRef:
+    return JudgeRef(named) if isinstance(named, str) else JudgeRef(named.judge, named.version)
 
 
 def moment(text: str | None, field: str) -> int | None:

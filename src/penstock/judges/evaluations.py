@@ -23,6 +23,7 @@ from penstock.judges.requests import MAX_JUDGES, Threshold, TraceEvaluationReque
 from penstock.judges.service import Judges
 from penstock.judges.summary import summaries
 from penstock.models.gateway import Gateway
+from penstock.models.most import Most
 from penstock.settings import Limits
 from penstock.storage import judges as judge_rows
 from penstock.storage import trace_evaluations as rows
@@ -86,6 +87,10 @@ class TraceEvaluations:
         concurrency = request.concurrency or limits.default_concurrency
         limits.check_concurrency(concurrency)
         wanted = _wanted(pinned, traces)
+        most: list[Most] = []
+        if traces and await self._world.executions.limited(tenant):
+            estimates = TraceEstimates(self._store, self._world.traces, self._world.models)
+            most = await estimates.worst_cases(tenant, traces, pinned)
         spec: dict[str, Json] = {
             "judges": pinned,
             "traces": len(traces),
@@ -117,6 +122,7 @@ class TraceEvaluations:
             request_hash=request.request_hash,
             created_by=request.created_by,
             alongside=alongside,
+            most_ecu_micros=sum(one.amounts.ecu_micros for one in most) or None,
         )
 
     async def pin(self, tenant: Tenant, request: TraceEvaluationRequest) -> list[JsonObject]:
@@ -156,10 +162,18 @@ class TraceEvaluations:
         return await self._store.read(rows.page(tenant, wanted, before, limit))
 
     async def numbered(
-        self, tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int
+        self, tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int, *, descending: bool = True
     ) -> tuple[list[TraceEvaluation], int]:
         """Some by their places in the list, and how many there are: for callers with numbers of pages."""
-        return await self._store.read(rows.numbered(tenant, wanted, offset, limit))
+        return await self._store.read(rows.numbered(tenant, wanted, offset, limit, descending=descending))
+
+    async def latest(self, tenant: Tenant, trace_ids: Sequence[str], most: int) -> dict[str, tuple[int, list[Any]]]:
+        """For each of these traces how many verdicts there are, and its newest ones, as rows (see the storage)."""
+        return await self._store.read(rows.latest(tenant, trace_ids, most))
+
+    async def delete_of(self, tenant: Tenant, trace_id: str) -> None:
+        """Forget what judges said of a trace, and are still to say."""
+        await self._store.write(rows.delete_of(tenant, trace_id))
 
     async def summary(self, tenant: Tenant, wanted: TraceEvaluationFilter) -> list[dict[str, Any]]:
         """What those that are wanted amount to, by judge and version (see `summary.summaries`); also while some are
@@ -190,7 +204,10 @@ class TraceEvaluations:
         by_judge = {(one["judge"]["id"], one["judge"]["version"]): one for one in made}
         for place, threshold in enumerate(spec["thresholds"]):
             judge = spec["judges"][threshold["place"]]
-            found = by_judge[judge["id"], judge["version"]]
+            found = by_judge.get((judge["id"], judge["version"]))
+            if found is None:
+                # Verdicts go with their traces, and all of them have gone.
+                continue
             mean = found["passRate"]["mean"]
             if mean is not None and mean < threshold["passRate"]:
                 await self._store.write(self._tell(execution, place, {**found, "threshold": threshold["passRate"]}))

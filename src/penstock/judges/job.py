@@ -13,7 +13,7 @@ from penstock.errors import NotFound, StepError
 from penstock.executions.inputs import stored_inputs
 from penstock.executions.item import ItemFailed, ItemRun
 from penstock.executions.model import Execution, Planned
-from penstock.judges.judging import Recorded, TraceSubject, judge
+from penstock.judges.judging import Recorded, judge, whole_trace
 from penstock.judges.model import JudgeVersion, Unscorable, Verdict
 from penstock.models.gateway import Gateway
 from penstock.storage import trace_evaluations as rows
@@ -71,11 +71,10 @@ class TraceEvaluationJob:
     async def _said(self, item: ItemRun, given: ItemInput) -> Verdict | Unscorable:
         tenant = self.execution.tenant
         try:
-            trace = await self.traces.get(tenant, given.trace)
+            subject = await whole_trace(self.traces, tenant, given.trace)
         except NotFound as error:
             gone = StepError("trace_unknown", "The trace has been deleted since it was to be judged.")
             raise item.failure(None, gone) from error
-        subject = TraceSubject(trace, await self.traces.spans(trace))
         return await judge(self.judges[given.judge], subject, Recorded(item, tenant, self.models))
 
     def _output(self, given: ItemInput, said: Verdict | Unscorable) -> Json:

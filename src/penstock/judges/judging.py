@@ -29,6 +29,7 @@ from penstock.models.gateway import Gateway
 from penstock.models.meter import Meter
 from penstock.models.wire import Message, ModelRequest
 from penstock.traces.model import Span, Trace
+from penstock.traces.reading import TraceReader
 from penstock.types import Json, Tenant
 
 TURN = "turn"
@@ -48,7 +49,23 @@ class TraceSubject:
     spans: Sequence[Span]
 
 
-Subject = TraceSubject | Sample
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Named parts that are shown as they are, all at once; each is cut to `WHOLE_CHARS`."""
+
+    parts: tuple[tuple[str, Json], ...]
+
+
+Subject = TraceSubject | Sample | Material
+
+
+async def whole_trace(traces: TraceReader, tenant: Tenant, trace_id: str) -> TraceSubject:
+    """A trace as judges see it. Raises `NotFound`, also where it is deleted while it is read: nothing is judged by the
+    part that was left of it."""
+    trace = await traces.get(tenant, trace_id)
+    spans = await traces.spans(trace)
+    await traces.get(tenant, trace_id)
+    return TraceSubject(trace, spans)
 
 
 class Asks(Protocol):
@@ -94,8 +111,10 @@ class Recorded:
         said = [{"role": message.role, "content": message.text} for message in request.messages]
         asked = msgspec.json.encode([request.model, request.params, request.schema, said], order="deterministic")
 
+        counted = dataclasses.replace(request, purpose="judge" if turn else "trace_evaluation")
+
         async def call(attempt: Attempt) -> Json:
-            reply = await Direct(self.tenant, self.models, attempt.meter).ask(request, turn)
+            reply = await Direct(self.tenant, self.models, attempt.meter).ask(counted, turn)
             attempt.detail.update(model=reply.model, latencyMs=round(reply.latency_ms, 1))
             built: Json = msgspec.to_builtins(reply)
             return built
@@ -112,14 +131,14 @@ class Recorded:
 
 
 async def judge(version: JudgeVersion, subject: Subject, asks: Asks) -> Verdict | Unscorable:
-    """What a judge says of a trace or an answer.
+    """What a judge says of a trace, an answer, or whatever else it is shown.
 
     `version` names a model (see `Judges.pin`). A judge of one turn sees the whole of a long trace cut short; one of
     several turns looks into it with tools. Prose, a wrong scale, an unknown label, a refusal or nothing, also after
     one correction, is unscorable. Raises what `asks` does.
     """
-    if isinstance(subject, Sample):
-        return await _at_once(version, _answer_parts(subject), asks)
+    if not isinstance(subject, TraceSubject):
+        return await _at_once(version, texts_of(subject), asks)
     text = await asyncio.to_thread(TraceText, subject.trace, subject.spans)
     whole = await asyncio.to_thread(text.whole, WHOLE_CHARS)
     if whole is None and version.turns > 1:
@@ -134,7 +153,7 @@ def first_request(version: JudgeVersion, parts: Sequence[tuple[str, str]]) -> Mo
     menu, mark = menu_of(version.output), _mark(parts)
     asked = "\n\n".join([_question(version), *(_between(mark, name, text) for name, text in parts)])
     messages = (Message("system", judge_task(mark, menu)), Message("user", asked))
-    return ModelRequest(version.model or "", messages, version.params, verdict_schema(menu))
+    return ModelRequest(version.model or "", messages, version.params, verdict_schema(menu), purpose="judge")
 
 
 async def _at_once(version: JudgeVersion, parts: Sequence[tuple[str, str]], asks: Asks) -> Verdict | Unscorable:
@@ -146,7 +165,7 @@ async def _at_once(version: JudgeVersion, parts: Sequence[tuple[str, str]], asks
 
 async def _turn_by_turn(version: JudgeVersion, text: TraceText, asks: Asks) -> Verdict | Unscorable:
     menu = menu_of(version.output)
-    mark, messages = await asyncio.to_thread(_opening, version, text)
+    mark, messages = await asyncio.to_thread(opening, version, text)
     replies: list[Reply] = []
     steps: list[Step] = []
     for turn in range(version.turns):
@@ -154,7 +173,8 @@ async def _turn_by_turn(version: JudgeVersion, text: TraceText, asks: Asks) -> V
         if last:
             messages[-1] = Message("user", f"{messages[-1].text}\n\n{last_turn(menu)}")
         schema = verdict_schema(menu) if last else turn_schema(menu)
-        reply = await asks.ask(ModelRequest(version.model or "", tuple(messages), version.params, schema), turn)
+        asked = ModelRequest(version.model or "", tuple(messages), version.params, schema, purpose="judge")
+        reply = await asks.ask(asked, turn)
         replies.append(reply)
         if reply.reason is not None:
             return Unscorable(reply.reason)
@@ -169,13 +189,13 @@ async def _turn_by_turn(version: JudgeVersion, text: TraceText, asks: Asks) -> V
     raise AssertionError("the last turn ends in a verdict")
 
 
-def _opening(version: JudgeVersion, text: TraceText) -> tuple[str, list[Message]]:
+def opening(version: JudgeVersion, text: TraceText) -> tuple[str, list[Message]]:
     """The mark, and what a judge of several turns is told first."""
     head = f"{text.head()}\n{outline(text)}"
     mark = _mark([("trace", f"{text.trace.id}\n{head}")])
     tools = how_to_look(menu_of(version.output), version.turns)
-    opening = f"{_question(version)}\n\n{tools}\n\n{_between(mark, 'outline', head)}"
-    return mark, [Message("system", MATERIAL.format(mark=mark)), Message("user", opening)]
+    asked = f"{_question(version)}\n\n{tools}\n\n{_between(mark, 'outline', head)}"
+    return mark, [Message("system", MATERIAL.format(mark=mark)), Message("user", asked)]
 
 
 def _turn(value: Any, *, last: bool) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
@@ -187,25 +207,29 @@ def _turn(value: Any, *, last: bool) -> tuple[str, dict[str, Any], dict[str, Any
     return tool, args, value.get("verdict") if tool == SUBMIT else None
 
 
+def instruction(version: JudgeVersion) -> str:
+    """What a judge is told of the matter: its goal, and how to decide."""
+    return f"{version.goal}\n\nHow to decide:\n{version.rubric}" if version.rubric else version.goal
+
+
 def _question(version: JudgeVersion) -> str:
-    parts = [version.goal]
-    if version.rubric:
-        parts.append(f"How to decide:\n{version.rubric}")
+    parts = [instruction(version)]
     if isinstance(menu_of(version.output), Binary):
         parts.append('"yes" says that this is met, "no" that it is not.')
     return "\n\n".join(parts)
 
 
-def _answer_parts(sample: Sample) -> list[tuple[str, str]]:
-    """What a judge is shown of a row and its answer; what the row does not have is left out."""
-    named = (("input", sample.input), ("context", sample.context), ("expected", sample.truth))
-    parts = [(name, cut(readable(value), WHOLE_CHARS)) for name, value in named if value is not None]
-    return [*parts, ("output", cut(readable(sample.output), WHOLE_CHARS))]
+def texts_of(shown: Sample | Material) -> list[tuple[str, str]]:
+    """The texts that a judge is shown; what a row does not have is left out."""
+    if isinstance(shown, Sample):
+        named = (("input", shown.input), ("context", shown.context), ("expected", shown.truth))
+        shown = Material((*(part for part in named if part[1] is not None), ("output", shown.output)))
+    return [(name, cut(readable(value), WHOLE_CHARS)) for name, value in shown.parts]
 
 
 def _mark(parts: Sequence[tuple[str, str]]) -> str:
     """What nobody who wrote the material can know, since the material is part of what it is made from."""
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:12]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:20]
 
 
 def _between(mark: str, name: str, text: str) -> str:

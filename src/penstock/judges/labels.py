@@ -56,7 +56,8 @@ def free_label(said: Json) -> Label:
         return Label(PASS if passed else FAIL, float(passed), passed)
     if isinstance(said, str) and _NUMBER.fullmatch(said.strip()):
         said = float(said) if "." in said else int(said)
-    if isinstance(said, int | float) and math.isfinite(said) and abs(said) < 2**53:
+    # NaN is not below it either.
+    if isinstance(said, int | float) and abs(said) < 2**53:
         return Label(said, float(said) if 0 <= said <= 1 else None, None)
     text = said.strip() if isinstance(said, str) else ""
     if not 0 < len(text) <= MAX_LABEL_CHARS or not text.isprintable():

@@ -92,6 +92,11 @@ class TraceText:
             parts.append(cut(self.span(number), each))
         return "\n\n".join(parts)
 
+    def widest_char(self) -> int:
+        """At least as many bytes as any character of it takes: 1 for plain ASCII, else 4."""
+        plain = self.head().isascii() and all(self.span(n).isascii() for n in range(1, len(self.spans) + 1))
+        return 1 if plain else 4
+
     def _title(self, number: int, span: Span) -> str:
         facts = [f"{number}. {span.kind} {span.name[:_MAX_NAME_CHARS]!r}"]
         if span.model:

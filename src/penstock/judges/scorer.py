@@ -19,9 +19,10 @@ from penstock.evaluations.scorers.base import (
 )
 from penstock.evaluations.scorers.library import MAX_SCORE_NAME_CHARS, Fill
 from penstock.evaluations.scorers.specs import SpecInvalid, below
-from penstock.judges.judging import TURN_SECONDS, Direct, judge
+from penstock.judges.judging import TURN_SECONDS, Direct, first_request, judge, texts_of
 from penstock.judges.model import Verdict, version_of
 from penstock.judges.service import Judges
+from penstock.models.wire import ModelRequest
 from penstock.types import Tenant
 
 KIND = "judge"
@@ -56,6 +57,10 @@ class JudgeScorer(Scorer[JudgeScorerSettings]):
             return Unscorable(said.reason)
         ctx.detail.update(model=said.model, latencyMs=said.latency_ms, passed=said.passed)
         return scored(said.score, str(said.answer), said.reasoning)
+
+    def request(self, sample: Sample) -> ModelRequest | None:
+        kept = self.settings.snapshot
+        return None if kept is None else first_request(version_of(kept), texts_of(sample))
 
     @property
     def models(self) -> tuple[str, ...]:

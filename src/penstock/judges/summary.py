@@ -33,12 +33,13 @@ def _summary(tallied: Sequence[Tallied]) -> dict[str, Any]:
         "expected": expected,
         **counts,
         "coverage": counts["scored"] / expected if expected else 0.0,
-        "passRate": _shown(estimate(passed)),
-        "score": _shown(estimate(scores)),
+        "passRate": rate_body(estimate(passed)),
+        "score": rate_body(estimate(scores)),
     }
 
 
-def _shown(made: Estimate) -> JsonObject:
+def rate_body(made: Estimate) -> JsonObject:
+    """A mean with its interval, as it is shown."""
     shown: dict[str, Json] = {
         "mean": made.mean,
         "low": made.low,

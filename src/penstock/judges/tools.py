@@ -49,7 +49,7 @@ def last_turn(menu: Binary | Scale | Labels) -> str:
 def turn_schema(menu: Binary | Scale | Labels) -> JsonObject:
     """JSON Schema of one turn. What a tool needs of its arguments it says itself, so that a slip costs a turn only."""
     args: JsonObject = {
-        "type": "object",
+        "type": ["object", "null"],
         "properties": {
             "span": {"type": ["string", "integer", "null"]},
             "query": {"type": ["string", "null"]},
@@ -71,6 +71,8 @@ def use(text: TraceText, tool: str, args: Mapping[str, Any]) -> str:
     """What a tool finds in a trace. Reads all of it at worst: not for the event loop."""
     if tool == SUBMIT:
         return 'submit needs a "verdict".'
+    # JSON knows no difference between 100 and 100.0.
+    args = {name: int(value) if isinstance(value, float) else value for name, value in args.items()}
     offset = max(0, args.get("offset") or 0)
     if tool == "list_spans":
         return outline(text, offset)

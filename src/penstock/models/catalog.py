@@ -152,11 +152,14 @@ class Catalog:
         """Where a saved model is reached. Raises `StepError` `model_key_missing`."""
         info = PROVIDERS[record.provider]
         api_key = self._decrypt(record.api_key_ciphertext) if record.api_key_ciphertext else None
-        if record.base_url is None and api_key is None:
+        operator_pays = record.base_url is None and api_key is None
+        if operator_pays:
             api_key = self._environment_key(info)
         # The operator's key goes to the provider's own address only, never to one that a user wrote.
         base_url, defaults = self.base_url(record), defaults_of(record)
-        return Endpoint(record.provider, base_url, record.model_name, api_key, pricing_of(record), defaults)
+        return Endpoint(
+            record.provider, base_url, record.model_name, api_key, pricing_of(record), defaults, operator_pays
+        )
 
     def base_url(self, record: ModelRecord) -> str:
         """The address of a saved model's server, as it is called."""
@@ -208,7 +211,7 @@ class Catalog:
             if provider not in PROVIDERS:
                 raise _unreachable(model, public)
         info = PROVIDERS[provider]
-        return Endpoint(provider, info.url(self._environment), name, self._environment_key(info))
+        return Endpoint(provider, info.url(self._environment), name, self._environment_key(info), operator_pays=True)
 
     def _environment_key(self, info: ProviderInfo) -> str | None:
         """The provider's key. A base URL from the environment may do without: many servers of one's own take none."""

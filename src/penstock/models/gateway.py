@@ -8,16 +8,17 @@ from dataclasses import astuple, dataclass, replace
 from penstock.errors import StepError
 from penstock.models.adaptive import AdaptiveLimiter
 from penstock.models.catalog import Catalog
-from penstock.models.compute_units import CALL_MICROS
+from penstock.models.compute_units import Rates, RatesOf, following, shipped_rates
 from penstock.models.meter import Meter, Reservation
 from penstock.models.parameters import merged
 from penstock.models.prices import Price, Prices
 from penstock.models.providers.base import Endpoint, ProviderAnswer, Tokens
 from penstock.models.providers.registry import PROVIDERS, adapters
 from penstock.models.structured import Mismatch, SchemaInvalid, check_schema, parsed
+from penstock.models.tariff import Tariff
 from penstock.models.usage import NOTHING, Amounts, Usage
 from penstock.models.wire import Message, ModelRequest, ModelResponse
-from penstock.models.worst_case import bounded, worst_case
+from penstock.models.worst_case import bounded, check_price, worst_case
 from penstock.net.client import GuardedClient
 from penstock.types import Json, JsonObject, Tenant
 
@@ -27,7 +28,6 @@ _TEST_TIMEOUT_SECONDS = 60.0
 _NOT_BILLED = frozenset({"model_rate_limited", "model_refused_request", "model_error", "model_key_missing"})
 """Failures in which the provider itself said that there is no answer."""
 _MOST_TOKENS = 1_000_000_000
-_MOST_NANOS = 1_000_000_000_000
 """No call takes more; an endpoint that somebody has saved may say anything."""
 _NEVER_LEFT = frozenset({"connection_failed", "address_refused"})
 
@@ -78,9 +78,12 @@ class Gateway:
         schema_invalid            no     the schema itself cannot be used
     """
 
-    def __init__(self, http: GuardedClient, catalog: Catalog, prices: Prices) -> None:
+    def __init__(
+        self, http: GuardedClient, catalog: Catalog, prices: Prices, rates_of: RatesOf = shipped_rates
+    ) -> None:
         self.catalog = catalog
         self._prices = prices
+        self._rates_of = rates_of
         self._providers = adapters(http)
         self._limiters: dict[Endpoint, AdaptiveLimiter] = {}
 
@@ -113,9 +116,9 @@ class Gateway:
         Raises `StepError`: `model_unknown`, `model_key_missing`.
         """
         endpoint = await self.catalog.resolve(tenant, request.model)
-        price = await self._prices.of(endpoint)
+        tariff = await self._tariff(endpoint, await self._rates_of(tenant))
         request, tokens = bounded(_with_defaults(endpoint, request))
-        return worst_case(price, tokens, request.model, in_money=False), price is not None
+        return worst_case(tariff, tokens, request), tariff.price is not None
 
     async def test(self, tenant: Tenant, model: str) -> ModelTest:
         """Ask a model for one token, and say how that went."""
@@ -146,12 +149,13 @@ class Gateway:
             # To wait here would outlast the call's own time; the caller can put the item aside instead.
             message = f"{request.model} takes no requests for another {limiter.closed_seconds:.0f} s"
             raise StepError("model_rate_limited", message, retryable=True, retry_after_seconds=limiter.closed_seconds)
-        price = await self._prices.of(endpoint)
+        tariff = await self._tariff(endpoint, meter.rates)
         request = _with_defaults(endpoint, request)
         worst = NOTHING
         if meter.limited:
             request, tokens = bounded(request)
-            worst = worst_case(price, tokens, request.model, in_money=meter.limits_money)
+            check_price(tariff.price, request.model, in_money=meter.limits_money)
+            worst = worst_case(tariff, tokens, request)
         reservation = await meter.reserve(worst)
         try:
             async with limiter.place(meter.claim):
@@ -162,8 +166,15 @@ class Gateway:
         except BaseException as error:
             meter.give_up(reservation, may_be_billed=_may_be_billed(error))
             raise
-        _settle(meter, reservation, answer, price)
-        return _Called(answer, latency_ms, price)
+        meter.model = endpoint.name
+        _settle(meter, reservation, _used(tariff, request, answer))
+        return _Called(answer, latency_ms, tariff.price)
+
+    async def _tariff(self, endpoint: Endpoint, rates: Rates) -> Tariff:
+        price = listed = await self._prices.of(endpoint)
+        if endpoint.operator_pays and endpoint.pricing is not None:
+            listed = await self._prices.of(replace(endpoint, pricing=None))
+        return Tariff(price, listed, endpoint.operator_pays, rates)
 
     async def _repair(
         self, endpoint: Endpoint, request: ModelRequest, first: _Called, mismatch: Mismatch, meter: Meter
@@ -178,7 +189,8 @@ class Gateway:
             Message("assistant", first.answer.text or "(nothing)"),
             Message("user", correction),
         )
-        second = await self._call(endpoint, replace(request, messages=messages), meter)
+        again = replace(request, messages=messages, purpose=following(request.purpose))
+        second = await self._call(endpoint, again, meter)
         try:
             value = await _value(request, second.answer)
         except Mismatch as still:
@@ -204,18 +216,22 @@ def _with_defaults(endpoint: Endpoint, request: ModelRequest) -> ModelRequest:
     return replace(request, params=merged(endpoint.defaults, request.params)) if endpoint.defaults else request
 
 
-def _settle(meter: Meter, reservation: Reservation, answer: ProviderAnswer, price: Price | None) -> None:
+def _used(tariff: Tariff, request: ModelRequest, answer: ProviderAnswer) -> Usage:
     tokens = _credible(answer.tokens)
-    used = Usage(
+    nanos = tariff.nanos(tokens)
+    return Usage(
         model_calls=1,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_tokens=tokens.cached,
-        cost_nanos=min(price.nanos(tokens), _MOST_NANOS) if price else 0,
-        unpriced_calls=0 if price else 1,
-        ecu_micros=CALL_MICROS,
+        cost_nanos=nanos or 0,
+        unpriced_calls=1 if nanos is None else 0,
+        ecu_micros=tariff.ecu_micros(request.purpose, tokens),
     )
-    if meter.limited and not (tokens.input or tokens.output):
+
+
+def _settle(meter: Meter, reservation: Reservation, used: Usage) -> None:
+    if meter.limited and not (used.input_tokens or used.output_tokens):
         # A provider that does not say what it counted may still bill it.
         meter.give_up(reservation, may_be_billed=True)
         meter.usage.add(used)

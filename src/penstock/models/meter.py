@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.models.compute_units import SHIPPED, Rates
 from penstock.models.usage import Amounts, Usage
 from penstock.queue.fairness import ANYBODY, Claim
 
@@ -22,14 +23,17 @@ class Meter:
     A call goes through `reserve`, `begin`, and then `settle` when it was answered or `give_up` when it was not.
     `limited` says that `reserve` needs to know the worst case, `limits_money` that this must be so in dollars too.
     `claim` is in whose name the calls are made: who else wants the endpoint's places is served in turn with it.
+    `rates` say what they take in compute units; `model` is whose answer was the last to be counted.
     """
 
     limited = False
     limits_money = False
 
-    def __init__(self, claim: Claim = ANYBODY) -> None:
+    def __init__(self, claim: Claim = ANYBODY, rates: Rates = SHIPPED) -> None:
         self.usage = Usage()
         self.claim = claim
+        self.rates = rates
+        self.model: str | None = None
 
     @property
     def in_flight(self) -> int | None:

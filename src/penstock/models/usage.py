@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -57,6 +58,14 @@ class Usage:
         self.cost_nanos += other.cost_nanos
         self.unpriced_calls += other.unpriced_calls
         self.ecu_micros += other.ecu_micros
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """The sum of some usages."""
+    summed = Usage()
+    for usage in usages:
+        summed.add(usage)
+    return summed
 
 
 def nanos_from_usd(amount: Decimal) -> int:

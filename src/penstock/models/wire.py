@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from penstock.models.compute_units import Purpose
 from penstock.types import Json, JsonObject
 
 Role = Literal["system", "user", "assistant"]
@@ -30,7 +31,8 @@ class ModelRequest:
     """One completion to ask for.
 
     `model` is `provider/name`. `params` holds `temperature`, `maxTokens`, `topP`, `seed`, `stop` and whatever else the
-    provider knows, under the provider's own name. `schema` is a JSON Schema that the answer must fit.
+    provider knows, under the provider's own name. `schema` is a JSON Schema that the answer must fit. `purpose` is what
+    it is counted as.
     """
 
     model: str
@@ -38,6 +40,7 @@ class ModelRequest:
     params: Mapping[str, Json] = field(default_factory=dict)
     schema: JsonObject | None = None
     timeout_seconds: float = 120.0
+    purpose: Purpose = "inference"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from dataclasses import replace
 import msgspec
 
 from penstock.errors import StepError
-from penstock.models.compute_units import CALL_MICROS
 from penstock.models.parameters import LIMIT_NAMES
 from penstock.models.prices import Price
 from penstock.models.providers.base import Tokens
+from penstock.models.tariff import Tariff, dearest
 from penstock.models.usage import Amounts
 from penstock.models.wire import ModelRequest
 from penstock.types import Json
@@ -40,19 +40,24 @@ def bounded(request: ModelRequest) -> tuple[ModelRequest, Tokens]:
     return request, Tokens(input=_input_tokens(request), output=limit * answers)
 
 
-def worst_case(price: Price | None, tokens: Tokens, model: str, *, in_money: bool) -> Amounts:
-    """What so many tokens cost at most. Raises `StepError` when money is limited and the price is not known."""
+def worst_case(tariff: Tariff, tokens: Tokens, request: ModelRequest) -> Amounts:
+    """What a request takes at most that consumes so many tokens."""
+    ways = dearest(tokens)
+    return Amounts(
+        nanos=max(tariff.nanos(way) or 0 for way in ways),
+        tokens=tokens.input + tokens.output,
+        ecu_micros=max(tariff.ecu_micros(request.purpose, way) for way in ways),
+    )
+
+
+def check_price(price: Price | None, model: str, *, in_money: bool) -> None:
+    """Raises `StepError` when money is limited and the price is not known."""
     if price is None and in_money:
         message = (
             f"the price of {model} is not known, so a budget in dollars cannot hold it: "
             "save the model with its pricing, or give the budget in tokens"
         )
         raise StepError("budget_needs_price", message)
-    nanos = 0
-    if price is not None:
-        written = replace(tokens, cache_write=tokens.input)
-        nanos = max(price.nanos(tokens), price.nanos(written))
-    return Amounts(nanos, tokens.input + tokens.output, CALL_MICROS)
 
 
 def _input_tokens(request: ModelRequest) -> int:

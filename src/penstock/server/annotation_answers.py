@@ -6,10 +6,12 @@ from typing import Literal
 
 import msgspec
 
+from penstock.accounts.scopes import allows
 from penstock.clock import iso
 from penstock.judges.agreement import Agreement, Coefficient
 from penstock.judges.agreement_report import JudgeAgreement, PeopleAgreement, RaterAgreement
 from penstock.judges.labelling import Candidate, Reason
+from penstock.server.auth import Call
 from penstock.storage import annotations as kept
 
 
@@ -102,7 +104,7 @@ class AgreementWith(msgspec.Struct, rename="camel"):
 
 
 class AgreementOfPeople(msgspec.Struct, rename="camel"):
-    """People among themselves: Krippendorff's alpha over traces that two or more labelled."""
+    """People among themselves: Krippendorff's alpha over traces and rows that two or more labelled."""
 
     authors: int
     metric: Literal["nominal", "ordinal", "interval"]
@@ -122,6 +124,18 @@ class AgreementReport(msgspec.Struct, rename="camel"):
     everybody: AgreementWith
     authors: list[AgreementWith]
     people: AgreementOfPeople
+
+
+class AgreementStanding(msgspec.Struct, rename="camel"):
+    """How far a judge's version agrees with people, in brief: with all `authors` together, over `labelled` traces and
+    rows. `complete`: whether all labels are in it (the newest 2,000 are). Null in its place: nobody labelled any, or
+    the key may not read labels."""
+
+    labelled: int
+    complete: bool
+    authors: list[str]
+    passes: AgreementTable
+    answers: AgreementTable | None
 
 
 class ToLabel(msgspec.Struct, rename="camel"):
@@ -144,6 +158,7 @@ SCHEMAS = (
     AgreementWith,
     AgreementOfPeople,
     AgreementReport,
+    AgreementStanding,
     ToLabel,
 )
 
@@ -201,6 +216,19 @@ def shown_agreement(found: JudgeAgreement) -> AgreementReport:
         authors=[_with(author) for author in found.authors],
         people=_people(found.people),
     )
+
+
+async def standing_of(call: Call, judge_id: str, version: int) -> AgreementStanding | None:
+    """What is shown beside the scores of a judge's version; None where there are no labels, and for keys that may not
+    read them."""
+    if not allows(call.principal.scopes, "annotations:read"):
+        return None
+    found = await call.engine.annotations.standing(call.tenant, judge_id, version)
+    if found is None:
+        return None
+    everybody = found.everybody
+    answers = None if everybody.answers is None else _table(everybody.answers)
+    return AgreementStanding(found.labelled, found.complete, list(found.authors), _table(everybody.passes), answers)
 
 
 def _with(rater: RaterAgreement) -> AgreementWith:

@@ -15,6 +15,8 @@ from penstock.evaluations.definition import definition_of
 from penstock.evaluations.model import Evaluation
 from penstock.evaluations.results import ResultRow
 from penstock.executions.progress import usage_body
+from penstock.judges.row_verdicts import judge_scorers
+from penstock.server.annotation_answers import standing_of
 from penstock.server.answers import maybe_iso
 from penstock.server.auth import Call
 from penstock.server.execution_answers import links
@@ -25,7 +27,8 @@ _PARTS = ("results", "rescore", "retry")
 
 
 async def evaluation_body(call: Call, evaluation: Evaluation, *, whole: bool = True) -> dict[str, Json]:
-    """An evaluation with what its rows add up to; `whole` with its definition, subsets and how far it is."""
+    """An evaluation with what its rows add up to; `whole` with its definition, subsets, how far its judges
+    agree with people, and how far it is."""
     metrics: Any = await call.engine.evaluations.metrics(evaluation)
     spec: Any = evaluation.spec
     target = evaluation.settings["target"]
@@ -59,6 +62,10 @@ async def evaluation_body(call: Call, evaluation: Evaluation, *, whole: bool = T
     if whole:
         body["definition"] = definition_of(evaluation.spec, evaluation.variant)
         body["subsets"] = metrics["subsets"]
+        body["agreement"] = {
+            name: msgspec.to_builtins(await standing_of(call, judge["id"], judge["version"]))
+            for name, judge in judge_scorers(evaluation)
+        }
         _, body["progress"] = await call.engine.executions.progress(call.tenant, evaluation.execution_id)
     return body
 

@@ -99,9 +99,8 @@ class JudgedTrace:
 
 @dataclass(frozen=True, slots=True)
 class JudgeVerdict:
-    """The last verdict of one version of a judge on a trace. `answer` is its pick from the menu."""
+    """What one version of a judge said of something last. `answer` is its pick from the menu."""
 
-    trace_id: str
     answer: Any
     score: float
     passed: bool
@@ -313,9 +312,7 @@ def last_verdicts(
         )
         for row in rows:
             said: Any = loads(row["verdict"]) or {}
-            found[row["trace_id"]] = JudgeVerdict(
-                row["trace_id"], said.get("answer"), row["score"], bool(row["passed"])
-            )
+            found[row["trace_id"]] = JudgeVerdict(said.get("answer"), row["score"], bool(row["passed"]))
     return found
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from penstock.executions.model import TERMINAL, Execution, Status
 from penstock.storage import steps as step_rows
-from penstock.storage.executions import execution_of
+from penstock.storage.executions import dumps, execution_of
 from penstock.storage.store import Transaction
+from penstock.types import JsonObject
 
 _PAGE = """
 select seq, type, at, data, path, status, error, started_at from (
@@ -53,6 +54,18 @@ class News:
 def page(execution: Execution, after: int, limit: int) -> Transaction[list[Any]]:
     """The next events behind a number: seq, type, at, and `data` of a noted one or the columns of an item."""
     return (yield (_PAGE, execution.no, after, limit, execution.id, execution.tenant.project_id))
+
+
+def note(execution_no: int, seq: int, kind: str, at: int, body: JsonObject) -> Transaction[None]:
+    """An event of a job's own, under a number that was taken for it; `at` in milliseconds since 1970."""
+    yield (
+        "insert into events (execution_no, seq, type, at, data) values ($1, $2, $3, $4, $5)",
+        execution_no,
+        seq,
+        kind,
+        at,
+        dumps(body),
+    )
 
 
 def log_page(execution: Execution, after: int, limit: int) -> Transaction[list[Any]]:

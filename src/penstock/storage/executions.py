@@ -30,9 +30,11 @@ _INSERT = """
 insert into executions (
   id, organization_id, project_id, kind, subject_id, subject_name, subject_version, lane, status, spec, options,
   metadata, total_items, generation, seq, created_at, prior_elapsed_ms, deadline_at, deadline_ms, lease_number,
-  created_by, webhook_url
-) values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10, $11, $12, 0, 1, $13, 0, $14, $15, 0, $16, $17)
-returning *
+  created_by, webhook_url, rates_version
+) values (
+  $1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10, $11, $12, 0, 1, $13, 0, $14, $15, 0, $16, $17,
+  (select coalesce(max(version), 0) from compute_unit_rates where organization_id = $2)
+) returning *
 """
 
 _INSERT_EVENT = "insert into events (execution_no, seq, type, at, data) values ($1, $2, 'status', $3, $4)"
@@ -147,6 +149,9 @@ def execution_of(row: Any) -> Execution:
         pause_reason=None if reason is None else msgspec.json.decode(reason, type=Reason),
         held=Amounts(row["held_nanos"], row["held_tokens"], row["held_ecu_micros"]),
         lost=Amounts(row["lost_nanos"], row["lost_tokens"], row["lost_ecu_micros"]),
+        created_by=row["created_by"],
+        rates_version=row["rates_version"],
+        reserved_micros=row["reserved_micros"],
     )
 
 

@@ -43,7 +43,14 @@ delete from schedule_firings where no in (
 returning no
 """
 
-_PARTS = (("items", "path"), ("steps", "no"), ("events", "seq"), ("suspects", "path"), ("tallies", "lease_number"))
+_PARTS = (
+    ("items", "path"),
+    ("steps", "no"),
+    ("events", "seq"),
+    ("suspects", "path"),
+    ("tallies", "lease_number"),
+    ("compute_unit_settled", "model"),
+)
 
 
 def projects(after: str, limit: int) -> Transaction[list[Any]]:

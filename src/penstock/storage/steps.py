@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from penstock.models.usage import Usage
+from penstock.models.usage import Usage, total
 from penstock.redaction import Redaction, Redactor, redactor_of
 from penstock.storage.store import Many, Transaction
 from penstock.types import Tenant
@@ -16,12 +16,12 @@ from penstock.types import Tenant
 COLUMNS = (
     "execution_no, path, node, round, generation, status, fingerprint, attempts, started_at, duration_ms, output,"
     " output_is_item, error, model_calls, input_tokens, output_tokens, cached_tokens, cost_nanos, unpriced_calls,"
-    " detail, ecu_micros, input"
+    " detail, ecu_micros, input, model"
 )
 
 _INSERT = f"""
 insert into steps ({COLUMNS})
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 on conflict do nothing
 """
 
@@ -93,18 +93,25 @@ def of_item(execution_no: int, path: str) -> Transaction[list[RecordedStep]]:
     ]
 
 
+def usage_by_model(execution_no: int, before_generation: int | None = None) -> Transaction[dict[str, Usage]]:
+    """The sums over the steps of an execution, of all generations, by the model that was called (empty: none was).
+
+    A step that called several counts as a whole for the last that answered. With `before_generation`, of earlier ones.
+    """
+    earlier = "" if before_generation is None else "and generation < $2"
+    rows = yield (
+        "select coalesce(model, '') as model, sum(model_calls) as a, sum(input_tokens) as b, sum(output_tokens) as c,"
+        " sum(cached_tokens) as d, sum(cost_nanos) as e, sum(unpriced_calls) as f, sum(ecu_micros) as g"
+        f" from steps where execution_no = $1 {earlier} group by coalesce(model, '')",
+        execution_no,
+        *(() if before_generation is None else (before_generation,)),
+    )
+    return {row["model"]: Usage(*(int(row[column]) for column in "abcdefg")) for row in rows}
+
+
 def usage(execution_no: int) -> Transaction[Usage]:
     """The sum over every step of an execution, of all generations."""
-    rows = yield (
-        "select coalesce(sum(model_calls), 0) as a, coalesce(sum(input_tokens), 0) as b,"
-        " coalesce(sum(output_tokens), 0) as c, coalesce(sum(cached_tokens), 0) as d,"
-        " coalesce(sum(cost_nanos), 0) as e, coalesce(sum(unpriced_calls), 0) as f,"
-        " coalesce(sum(ecu_micros), 0) as g"
-        " from steps where execution_no = $1",
-        execution_no,
-    )
-    row = rows[0]
-    return Usage(*(int(row[column]) for column in "abcdefg"))
+    return total((yield from usage_by_model(execution_no)).values())
 
 
 def log_page(

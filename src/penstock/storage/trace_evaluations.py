@@ -31,7 +31,7 @@ _COLUMNS = """
 e.id, e.organization_id, e.project_id, e.execution_id, e.ordinal, e.trace_id, e.trace_name, e.place, e.status, e.score,
 e.passed, e.reasoning, e.created_at, e.judged_at, x.spec, x.status as execution_status, x.started_at
 """
-_FROM = "from trace_evaluations e join executions x on x.id = e.execution_id and x.project_id = e.project_id"
+_FROM = "from trace_evaluations e join executions x on x.id = e.execution_id and x.project_id = e.project_id || ''"
 
 _OUTCOMES: dict[VerdictOutcome, tuple[str, tuple[Any, ...]]] = {
     "pass": ("e.passed = ?", (True,)),
@@ -144,13 +144,14 @@ def page(
 
 
 def numbered(
-    tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int
+    tenant: Tenant, wanted: TraceEvaluationFilter, offset: int, limit: int, *, descending: bool = True
 ) -> Transaction[tuple[list[TraceEvaluation], int]]:
-    """Some by their places in the list, newest first, and how many there are. Costs more the more there are."""
+    """Some by their places in the list, and how many there are. Costs more the more there are."""
     where, args = _where(tenant, wanted)
     counted = yield f"select count(*) as n {_FROM} {where}", *args
+    order = "desc" if descending else "asc"
     rows = yield (
-        f"select {_COLUMNS} {_FROM} {where} order by e.id desc limit ${len(args) + 1} offset ${len(args) + 2}",
+        f"select {_COLUMNS} {_FROM} {where} order by e.id {order} limit ${len(args) + 1} offset ${len(args) + 2}",
         *args,
         limit,
         offset,
@@ -213,6 +214,11 @@ def latest(tenant: Tenant, trace_ids: Sequence[str], most: int) -> Transaction[d
             )
         found[trace_id] = int(counted[0]["n"]), rows
     return found
+
+
+def delete_of(tenant: Tenant, trace_id: str) -> Transaction[None]:
+    """Remove what judges said of a trace."""
+    yield "delete from trace_evaluations where project_id = $1 and trace_id = $2", tenant.project_id, trace_id
 
 
 def traces(tenant: Tenant, some_ids: Sequence[str]) -> Transaction[dict[str, tuple[str, str]]]:
@@ -328,7 +334,9 @@ def evaluation_of(row: Any, verdict: str | None = None) -> TraceEvaluation:
 
 def _where(tenant: Tenant, wanted: TraceEvaluationFilter) -> tuple[str, list[Any]]:
     args: list[Any] = [tenant.project_id]
-    conditions = ["e.project_id = $1"]
+    # What an execution is to bring is found by its own index: those of the project lead past all of its verdicts. An
+    # index is not used for an expression, here and where the two tables are joined.
+    conditions = ["e.project_id = $1" if wanted.execution_id is None else "e.project_id || '' = $1"]
 
     def add(sql: str, *values: Any) -> None:
         head, *tail = sql.split("?")

@@ -267,27 +267,46 @@ def _page_of_words(
     if wanted.order != "createdAt":
         detail = "What is found by words or by model comes in the order of createdAt; leave the other sort out."
         raise Invalid("sort_unsupported", detail, errors=(FieldError("sort", detail),))
-    order, behind = ("desc", "<") if wanted.descending else ("asc", ">")
-    args: list[Any] = [matching(tenant.project_id, wanted.words or "")]
-    where = "trace_words match $1"
-    if cursor is not None:
-        args.append((_number(cursor) + (0 if wanted.descending else 1)) * PARTS - (0 if wanted.descending else 1))
-        where += f" and rowid {behind} $2"
-    rows = yield f"select rowid from trace_words where {where} order by rowid {order} limit {LOOK_MATCHES}", *args
-    numbers = list(dict.fromkeys(row["rowid"] // PARTS for row in rows))
+    match = matching(tenant.project_id, wanted.words or "")
+    place = None if cursor is None else _number(cursor)
     found: list[Trace] = []
-    for some in chunked(numbers, _AT_ONCE):
-        query = _Query(tenant)
-        # By their numbers, not by the index of the project: that would lead through all of its traces.
-        query.conditions = ["coalesce(project_id, '') = $1"]
-        query.conditions.append(f"no in ({', '.join(query.value(number) for number in some)})")
-        for condition in _conditions(wanted):
-            query.add(condition.sql, *condition.args)
-        of_these = yield (f"select {COLUMNS} from traces where {query.where} order by no {order}", *query.args)
-        found += map(trace_of, of_these)
-        if len(found) > limit:
-            return found[:limit], str(found[limit - 1].no)
-    return found, str(numbers[-1]) if len(rows) == LOOK_MATCHES else None
+    # Most pages are full with the first few; for the others the index is asked once more, not again and again.
+    few = min(_AT_ONCE, LOOK_MATCHES)
+    for most in (few, LOOK_MATCHES - few):
+        numbers, more = yield from _matches(match, place, wanted.descending, most)
+        for some in chunked(numbers, _AT_ONCE):
+            found += yield from _numbered(tenant, wanted, some)
+            if len(found) > limit:
+                return found[:limit], str(found[limit - 1].no)
+        if not more:
+            return found, None
+        place = numbers[-1] if numbers else place
+    return found, str(place)
+
+
+def _matches(match: str, place: int | None, down: bool, most: int) -> Transaction[tuple[list[int], bool]]:
+    """Numbers of the next traces behind a place, and whether there may be more."""
+    order, behind = ("desc", "<") if down else ("asc", ">=")
+    args: list[Any] = [match]
+    where = "trace_words match $1"
+    if place is not None:
+        args.append((place if down else place + 1) * PARTS)
+        where += f" and rowid {behind} $2"
+    rows = yield f"select rowid from trace_words where {where} order by rowid {order} limit {most}", *args
+    return list(dict.fromkeys(row["rowid"] // PARTS for row in rows)), len(rows) == most
+
+
+def _numbered(tenant: Tenant, wanted: TraceFilter, numbers: Sequence[int]) -> Transaction[list[Trace]]:
+    """Those of some traces that are wanted, in the order of the list."""
+    query = _Query(tenant)
+    # By their numbers, not by the index of the project: that would lead through all of its traces.
+    query.conditions = ["coalesce(project_id, '') = $1"]
+    query.conditions.append(f"no in ({', '.join(query.value(number) for number in numbers)})")
+    for condition in _conditions(wanted):
+        query.add(condition.sql, *condition.args)
+    order = "desc" if wanted.descending else "asc"
+    rows = yield (f"select {COLUMNS} from traces where {query.where} order by no {order}", *query.args)
+    return [trace_of(row) for row in rows]
 
 
 def _from(query: _Query, key: str, comparison: str, cursor: str) -> None:

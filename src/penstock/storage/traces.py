@@ -290,7 +290,8 @@ def matching(project_id: str, text: str) -> str:
     """
     mine = f'project : "{project_id}"'
     # Signs alone are no words: they say nothing beside words, and alone they are found nowhere.
-    given = text.split()
+    # A zero byte would end the query for SQLite.
+    given = text.replace("\0", " ").split()
     words = [_phrase(word) for word in given if any(map(str.isalnum, word))] or [_phrase(word) for word in given]
     return f"{mine} AND words : ({' AND '.join(words)})" if words else mine
 

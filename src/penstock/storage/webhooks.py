@@ -88,6 +88,16 @@ def enabled_endpoints(project_id: str) -> Transaction[list[Any]]:
     return (yield sql, project_id)
 
 
+def projects_told(organization_id: str) -> Transaction[list[str]]:
+    """The projects of an organization that have an endpoint that is told of what happens."""
+    rows = yield (
+        "select distinct project_id from webhook_endpoints where organization_id = $1 and disabled_at is null"
+        " order by project_id",
+        organization_id,
+    )
+    return [row["project_id"] for row in rows]
+
+
 def any_enabled(project_id: str) -> Transaction[bool]:
     """Whether a project has an endpoint that is told of what happens."""
     sql = "select 1 from webhook_endpoints where project_id = $1 and disabled_at is null limit 1"

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from penstock.accounts.compute_units.service import ComputeUnits
 from penstock.errors import StepError
 from penstock.executions.dispatch import Dispatcher
 from penstock.executions.item import Attempt, ItemRun, StepPolicy
+from penstock.executions.job import OpenJob
 from penstock.executions.journal import Journal
 from penstock.executions.model import Execution, Options, Planned, Submission
 from penstock.executions.retries import RetryPolicy
@@ -23,6 +25,7 @@ from penstock.storage.executions import loads
 from penstock.storage.sqlite import SqliteStore
 from penstock.testing.stores import open_store
 from penstock.types import Json, Tenant
+from penstock.webhooks.announcing import tell
 
 TENANT = Tenant("a" * 24, "b" * 24)
 QUICK = RetryPolicy(max_attempts=3, initial_delay_seconds=0.0)
@@ -63,6 +66,7 @@ class Core:
     journal: Journal
     dispatcher: Dispatcher
     service: ExecutionService
+    units: ComputeUnits
     calls: list[tuple[str, str]] = field(default_factory=list)
     work: Work = field(default=None)  # type: ignore[assignment]
 
@@ -129,9 +133,11 @@ async def open_core(path: Path, *, places: int = 8, works: bool = True) -> Async
         return FunctionJob(core, execution)
 
     journal = Journal(store)
-    dispatcher = Dispatcher(store, journal, Signals(), {"test": open_job}, Places(places, 1), works=works)
+    units = ComputeUnits(store, tell)
+    jobs: dict[str, OpenJob] = {"test": open_job}
+    dispatcher = Dispatcher(store, journal, Signals(), jobs, Places(places, 1), works=works, charging=units.ledger)
     service = ExecutionService(store, dispatcher, max_queued=1000)
-    core = Core(store, journal, dispatcher, service)
+    core = Core(store, journal, dispatcher, service, units)
     journal.start()
     dispatcher.start()
     try:

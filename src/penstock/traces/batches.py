@@ -104,6 +104,7 @@ class TraceBatches:
             idempotency_key=request.idempotency_key,
             request_hash=request.request_hash,
             created_by=request.created_by,
+            most_ecu_micros=0,
         )
         try:
             submitted = await self._executions.submit(submission)

@@ -56,12 +56,16 @@ def export(reader: TraceReader, tenant: Tenant, wanted: TraceFilter, file_format
 async def _lines(reader: TraceReader, tenant: Tenant, wanted: TraceFilter) -> AsyncIterator[bytes]:
     async for traces in reader.every(tenant, wanted):
         for trace in traces:
+            pages = reader.span_pages(trace, await reader.outline(trace))
+            first = await anext(pages, None)
+            if not first:
+                # Deleted since its page of the list was read: there is no trace without a span.
+                continue
             head = _encode({MARK: VERSION, **_summary(trace)})
-            yield head[:-1] + b',"spans":['
-            between = b""
-            async for spans in reader.span_pages(trace, await reader.outline(trace)):
-                yield between + _encode(spans)[1:-1]
-                between = b","
+            yield head[:-1] + b',"spans":[' + _encode(first)[1:-1]
+            async for spans in pages:
+                if spans:
+                    yield b"," + _encode(spans)[1:-1]
             data = await reader.data(trace)
             yield b'],"data":' + (b"null" if data is None else _one_line(bytes(data))) + b"}\n"
 
@@ -72,6 +76,8 @@ async def _parquet(reader: TraceReader, tenant: Tenant, wanted: TraceFilter) -> 
     async for traces in reader.every(tenant, wanted):
         for trace in traces:
             spans: Any = await reader.spans(trace)
+            if not spans:
+                continue
             row = {**_summary(trace), "spans": spans, "data": await reader.data(trace)}
             if piece := await asyncio.to_thread(writer.write, [row]):
                 yield piece

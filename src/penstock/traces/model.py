@@ -19,6 +19,10 @@ SpanStatus = Literal["unset", "ok", "error"]
 MAX_SPANS = 50_000
 """Of one trace; later ones are refused, and said to be."""
 MAX_SPAN_BYTES = 8 * 1024 * 1024
+MAX_REQUEST_SPANS = 50_000
+"""Of one request of OTLP."""
+MAX_RESOURCE_BYTES = 8 * 1024
+"""Of what a sender says of itself: each of its spans keeps a copy, so a small request could become a large one."""
 MAX_ID_LENGTH = 200
 LATEST_NS = 4_000_000_000_000_000_000
 """In the year 2096. What claims to be later carries no time; whatever is before, also in the future, is kept."""

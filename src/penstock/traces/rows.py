@@ -37,13 +37,12 @@ class Prepared:
 
 def prepare(received: ReceivedSpan, cost_nanos: int | None) -> Prepared:
     """Raises `Refused` for a span without ids, of impossible times or size, or that is no JSON."""
-    span = received.span
-    _check(received.trace_id, span)
-    if received.resource:
-        span = msgspec.structs.replace(span, resource=dict(received.resource))
+    _check(received.trace_id, received.span)
+    sent, resource = received.span.original, dict(received.resource) or received.span.resource
+    span = msgspec.structs.replace(received.span, resource=resource, original=None)
     try:
-        body = pack(span if span.original is None else msgspec.structs.replace(span, original=None))
-        original = None if span.original is None else pack(span.original)
+        body = pack(span)
+        original = None if sent is None else pack(sent)
     except (TypeError, ValueError, RecursionError) as error:
         raise Refused(f"cannot be written as JSON: {error}") from None
     row = SpanRow(

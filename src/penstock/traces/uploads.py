@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.errors import FieldError, Invalid
 from penstock.storage.store import chunked
 from penstock.traces.formats import Found, NotATrace, trace_in
 from penstock.traces.formats.files import Fault, Record
@@ -83,6 +84,15 @@ def says_lines(filename: str | None) -> bool | None:
     """Whether a file's name says that it is JSON Lines; None where it says nothing."""
     suffix = PurePath(filename or "").suffix.lower()
     return True if suffix in _LINES_SUFFIXES else None
+
+
+def nothing_found(errors: Sequence[dict[str, Any]]) -> Invalid:
+    """The refusal of what has no trace in it, naming each of its lines (see `Taken.errors`)."""
+    if not errors:
+        return Invalid("file_empty", "There is no trace in it: the body is empty.")
+    faults = tuple(FieldError(f"line {fault['line']}", fault["message"], fault["line"]) for fault in errors[:100])
+    detail = f"There is no trace in it. Line {errors[0]['line']}: {errors[0]['message']}."
+    return Invalid("no_trace", detail, errors=faults)
 
 
 def _read(found: Iterable[Record | Fault]) -> list[tuple[int, Found] | Fault]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.accounts.compute_units.balances import LOW
 from penstock.clock import iso
 from penstock.errors import Conflict, NotFound
 from penstock.executions.model import Execution, Status
@@ -21,6 +22,7 @@ EVENT_TYPES = (
         for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMEOUT, Status.PAUSED)
     ),
     THRESHOLD,
+    LOW,
 )
 PAUSED = f"execution.{Status.PAUSED.value}"
 TEST = "webhook.test"

@@ -19,7 +19,7 @@ AGENT = {
     "children": [
         {
             "span_id": "c",
-            "name": "ask\x1b[31m",
+            "name": "ask\x1b[31m\u202e",
             "model": "gpt-4o",
             "input": "needle",
             "start_time": "2025-01-01T00:00:05Z",
@@ -53,7 +53,7 @@ def test_traces_come_in_are_shown_and_go(penstock: Any, here: Any, tmp_path: Pat
     assert "│ ask" in line
     assert "✗" in line
     assert "." * (BAR_CELLS // 2) + "█" * (BAR_CELLS // 4) in line
-    assert "\x1b[31m" not in shown.stdout
+    assert not set("\x1b\u202e") & set(shown.stdout)
     span = json.loads(penstock("traces", "show", "T1", "--span", "c", *here).stdout)
     assert span["original"]["error"] == "boom"
 

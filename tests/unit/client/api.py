@@ -7,7 +7,7 @@ import inspect
 import json
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -302,4 +302,4 @@ async def now(value: Any) -> Any:
 
 async def every(elements: Any) -> list[Any]:
     """What either client lists."""
-    return list(elements) if inspect.isgenerator(elements) else [element async for element in elements]
+    return list(elements) if isinstance(elements, Iterator) else [element async for element in elements]

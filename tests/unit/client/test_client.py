@@ -86,6 +86,13 @@ async def test_hybrid_returns_the_handle_of_the_same_run_otherwise(api, client):
     assert list(api.runs) == [handle.id]
 
 
+async def test_an_id_of_dots_leads_to_no_other_path(api, client):
+    for name in (".", "..", "a/../b"):
+        with pytest.raises(NotFoundError):
+            await now(client.flows.get(name))
+    assert [seen.path for seen in api.seen] == ["/flows/.", "/flows/..", "/flows/a/../b"]
+
+
 async def test_a_sync_call_over_its_deadline_raises_with_the_handle(api, client):
     with pytest.raises(ExecutionTimeout) as caught:
         await now(client.flows.execute("late", {}))
@@ -187,6 +194,17 @@ async def test_lists_follow_the_cursor_and_stop_at_the_limit(api, client):
     assert len(await every(client.executions.list(limit=3))) == 3
     pages = api.of("GET", "/executions")
     assert [page.query.get("cursor") for page in pages] == [None, "2", "4", None, "2"]
+
+
+async def test_a_page_says_where_the_next_one_begins(api, client):
+    for _ in range(3):
+        await now(client.flows.execute_async("echo", {}))
+    first = await now(client.executions.list(status="completed").page())
+    rest = await now(client.executions.list(status="completed").page(first.next_cursor, limit=7))
+    assert len({run.execution_id for run in (*first.data, *rest.data)}) == 3
+    assert rest.next_cursor is None
+    asked = api.of("GET", "/executions")[-1].query
+    assert (asked["cursor"], asked["limit"], asked["status"]) == ("2", "7", "completed")
 
 
 async def test_refusals_carry_what_the_server_said(api, client):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -535,3 +537,21 @@ async def test_the_last_of_several_that_are_deleted_at_once_takes_the_execution_
     await asyncio.gather(*(service.delete(engine.tenant, evaluation.id) for evaluation in evaluations))
     with pytest.raises(NotFound):
         await engine.engine.executions.get(engine.tenant, ended.id)
+
+
+async def test_an_estimate_bounds_answers_and_those_who_judge_them(engine: TestEngine, server: ModelServer) -> None:
+    await upload(engine)
+    judge = {"type": "llm", "model": "scripted/json", "prompt": "Good? {{ output }}", "params": {"maxTokens": 50}}
+    variant = Variant(model="scripted/echo", params={"maxTokens": 20})
+    wanted = EvaluationRequest(benchmark="numbers", variants=(variant,), scorers=("exact", judge))
+    estimates = engine.engine.evaluation_estimates
+    estimate: Any = await estimates.estimate(engine.tenant, wanted)
+    alone: Any = await estimates.estimate(engine.tenant, replace(wanted, scorers=("exact",)))
+    assert (estimate["scorerCalls"], estimate["worstCase"]["modelCalls"]) == (4, 4 + 2 * 4)
+    server.script([{"model": "json", "text": "prose"}])
+    _, execution = await evaluate(engine, scorers=wanted.scorers, variants=wanted.variants)
+    used: Any = execution.summary["usage"]  # type: ignore[index]
+    assert used["modelCalls"] == 12
+    spent = used["inputTokens"] + used["outputTokens"]
+    assert alone["worstCase"]["tokens"] < spent <= estimate["worstCase"]["tokens"]
+    assert Decimal(used["ecu"]) <= Decimal(estimate["worstCase"]["ecu"])

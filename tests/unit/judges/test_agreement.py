@@ -111,6 +111,13 @@ def test_few_perfect_labels_are_not_certain() -> None:
     assert people.interval[0] < 0.5
 
 
+def test_an_interval_on_a_scale_says_that_few_labels_make_it_too_narrow() -> None:
+    few, many = [[9, 2, 0], [1, 9, 2], [0, 1, 9]], [[40, 4, 0], [2, 40, 4], [0, 2, 40]]
+    assert "on a scale the interval may be too narrow" in (cohens_kappa(few, weights="quadratic").note or "")
+    assert cohens_kappa(many, weights="quadratic").note is None
+    assert cohens_kappa(few).note is None
+
+
 def test_the_same_labels_give_the_same_intervals() -> None:
     table = [[20, 4], [6, 10]]
     assert cohens_kappa(table) == cohens_kappa(table)
@@ -130,3 +137,26 @@ def test_a_table_counts_each_answer() -> None:
     assert (nothing.precision, nothing.recall) == (None, None)
     with pytest.raises(ValueError, match="maybe"):
         agreement([("maybe", "pass")], ("pass", "fail"))
+
+
+@pytest.mark.parametrize("table", [[[50, 3], [0, 0]], [[0, 4], [0, 9]], [[1, 1], [0, 0]]])
+@pytest.mark.parametrize("weights", ["none", "linear", "quadratic"])
+def test_where_one_of_them_says_the_same_throughout_kappa_says_nothing_and_so_it_is_said(
+    table: list[list[int]], weights: Weights
+) -> None:
+    found = cohens_kappa(table, weights=weights)
+    assert found.value == pytest.approx(0)
+    assert found.note is not None
+    assert "one and the same answer" in found.note
+    assert found.interval is not None
+    assert found.interval[0] <= 0 < found.interval[1]
+
+
+def test_one_or_two_things_have_a_value_that_is_said_to_be_worth_little() -> None:
+    for found in (cohens_kappa([[1, 0], [0, 1]]), krippendorff_alpha([[1, 0]]), krippendorff_alpha([[1, 1], [0, 0]])):
+        assert found.note is not None
+        assert "says little" in found.note
+        assert found.interval is not None
+        assert found.interval[1] - found.interval[0] > 0.9
+    assert cohens_kappa([[1, 0], [0, 0]]).value is None
+    assert krippendorff_alpha([[1.0], [0.0]]).value is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ async def test_a_label_is_kept_once_for_each_author_with_what_was_said_before(en
         ({"criterion": "two"}, "judge"),
         ({"label": "maybe"}, "label"),
         ({"label": None}, "label"),
+        ({"label": 10**400, "judge": None, "criterion": "length"}, "label"),
+        ({"label": float("nan"), "judge": None, "criterion": "length"}, "label"),
         ({"author": " ann"}, "author"),
         ({"weight": float("nan")}, "weight"),
         ({"weight": 0}, "weight"),
@@ -212,6 +215,21 @@ def test_every_fifth_place_is_a_random_one() -> None:
     assert [one.trace_id for one in chosen[:4]] == ["near 0", "near 1", "near 2", "near 3"]
     others = [[one.trace_id for one in ordered(far, 0.5, seed, 8)] for seed in ("a", "b")]
     assert others[0] != others[1]
+
+
+@pytest.mark.parametrize("rationale", ["=1+1", "'=1+1", "@SUM(A1)", "- no thanks", "it's = fine", "'quoted'"])
+async def test_no_text_of_a_csv_file_is_a_formula(engine: TestEngine, tmp_path: Path, rationale: str) -> None:
+    await send(engine, "a")
+    files = AnnotationFiles(engine.engine.annotations, engine.tenant)
+    await say(engine, "trace-0", "-0.5", judge=None, criterion="+tone", rationale=rationale)
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(b"".join([piece async for piece in files.export(AnnotationFilter(), "csv")]))
+    with copy.open(newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert not line["rationale"].startswith(("=", "+", "-", "@"))
+    assert (line["criterion"], line["label"]) == ("'+tone", "-0.5")
+    again = await files.load(copy, "csv", Defaults("nobody"))
+    assert (again.added, again.changed, again.unchanged) == (0, 0, 1)
 
 
 async def test_files_go_round_and_name_their_bad_lines(engine: TestEngine, tmp_path: Path) -> None:

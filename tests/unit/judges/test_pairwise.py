@@ -6,7 +6,7 @@ import pytest
 
 from penstock.judges.definition import BLANK, JudgeChange, changed
 from penstock.judges.model import Unscorable
-from penstock.judges.pairwise import Pair, Preference, compare, shows_a_first, tally
+from penstock.judges.pairwise.comparing import Pair, Preference, compare, shows_a_first, tally
 from penstock.judges.verdicts import Reply
 from penstock.models.wire import ModelRequest
 

@@ -65,6 +65,9 @@ async def run(engine: TestEngine, *judges: str, **request: Any) -> tuple[list[Tr
     return [await service.get(engine.tenant, one) for one in started.evaluation_ids], ended
 
 
+YES = {"reasoning": "r", "answer": "yes"}
+
+
 def says(answer: Any, **rule: Any) -> dict[str, Any]:
     return {**rule, "json": {"reasoning": f"because {answer}", "answer": answer}}
 
@@ -113,6 +116,12 @@ BAD: dict[str, dict[str, Any]] = {
     "no reasoning": {"json": {"answer": 3}},
     "nothing": {"text": ""},
     "a refusal": {"text": "I cannot.", "finishReason": "content_filter"},
+    "NaN": {"text": '{"reasoning": "r", "answer": NaN}'},
+    "a part": {"json": {"reasoning": "r", "answer": 3.5}},
+    "no number": {"text": '{"reasoning": "r", "answer": 1e999}'},
+    "words around": {"text": 'Sure! {"reasoning": "r", "answer": 3}'},
+    "more members": {"json": {"reasoning": "r", "answer": 3, "score": 1}},
+    "true": {"json": {"reasoning": "r", "answer": True}},
     "half": {"text": '{"reasoning": "r', "finishReason": "length"},
 }
 
@@ -162,6 +171,89 @@ async def test_a_long_trace_takes_turns_and_each_is_a_step(engine: TestEngine, s
     assert found.verdict.turns == 2
     _, log = await engine.engine.executions.logs(engine.tenant, ended.id, LogFilter(node="turn"))
     assert [(line["node"], line["round"]) for line in log] == [("turn", 0), ("turn", 1)]
+
+
+@pytest.mark.parametrize("output", ["binary", "scale"])
+async def test_a_tool_that_is_not_there_and_a_wrong_submission_are_corrected_once(
+    engine: TestEngine, server: ModelServer, output: str
+) -> None:
+    (trace,) = await send(engine, ["x" * 100_000])
+    answer = "yes" if output == "binary" else 5
+    await make(engine, output=output)
+    fits = {"json": {"tool": "submit", "verdict": {"reasoning": "r", "answer": answer}}}
+    correction = "does not fit the JSON Schema"
+    server.script(
+        [
+            {"contains": correction, "times": 1, "json": {"tool": "list_spans", "args": None}},
+            {"contains": correction, **fits},
+            {"contains": "too long to be shown", "json": {"tool": "fly", "args": {}}},
+            {"json": {"tool": "submit", "verdict": {"reasoning": "r", "answer": "perhaps"}}},
+        ]
+    )
+    (found,), _ = await run(engine, "kind", traces=[trace])
+    assert found.verdict is not None
+    assert ([step.tool for step in found.verdict.steps], found.passed) == (["list_spans", "submit"], True)
+    assert len(server.calls()) == 4
+    server.script([{"json": {"tool": "fly"}}])
+    (again,), ended = await run(engine, "kind", traces=[trace])
+    assert (again.status, ended.status) == ("unscorable", "completed")
+    assert again.reasoning is not None
+    assert "fly" in again.reasoning
+
+
+async def test_a_judge_that_is_changed_and_deleted_meanwhile_goes_on_as_it_was(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    traces = await send(engine, [f"o{n}" for n in range(6)])
+    await make(engine, threshold=0.5)
+    server.script([says("yes", contains="Is it kind?")], delay_ms=100)
+    service, tenant = engine.engine.trace_evaluations, engine.tenant
+    request = TraceEvaluationRequest((JudgeRef("kind"),), traces, concurrency=1)
+    started = await service.start(tenant, request)
+    await engine.engine.judges.update(tenant, "kind", JudgeChange(goal="Is it rude?", output="scale"))
+    await engine.engine.judges.delete(tenant, "kind")
+    await make(engine, model="scripted/other")
+    ended = await engine.engine.executions.wait(tenant, started.submitted.execution.id, 60)
+    server.script([], delay_ms=0)
+    assert ended.status == "completed"
+    found = [await service.get(tenant, one) for one in started.evaluation_ids]
+    assert {(one.status, one.judge.version, one.judge.goal) for one in found} == {("scored", 1, "Is it kind?")}
+    assert {call["model"] for call in server.calls()} == {"judge"}
+
+
+async def test_a_trace_that_is_deleted_while_judges_look_into_it_harms_nobody(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    traces = await send(engine, ["x" * 100_000, "short"])
+    await make(engine)
+    look = {"contains": "too long to be shown", "json": {"tool": "search", "args": {"query": "x"}}}
+    server.script([look, says("yes", contains="short"), {"json": {"tool": "submit", "verdict": YES}}], delay_ms=100)
+    service = engine.engine.trace_evaluations
+    started = await service.start(engine.tenant, TraceEvaluationRequest((JudgeRef("kind"),), traces))
+    await engine.engine.traces.delete(engine.tenant, traces[0])
+    ended = await engine.engine.executions.wait(engine.tenant, started.submitted.execution.id, 60)
+    server.script([], delay_ms=0)
+    first, second = [await service.get(engine.tenant, one) for one in started.evaluation_ids]
+    # It was either read before, and judged as it was, or it was not there any more.
+    assert first.status in ("scored", "failed")
+    assert (second.status, ended.status) == ("scored", "completed")
+
+
+async def test_the_estimate_bounds_what_is_spent_at_worst(engine: TestEngine, server: ModelServer) -> None:
+    traces = await send(engine, ["short", "ünïcödé " * 20_000, "x" * 100_000])
+    await make(engine, turns=4, params={"maxTokens": 200})
+    service = engine.engine.trace_evaluations
+    request = TraceEvaluationRequest((JudgeRef("kind"),), traces)
+    worst = (await service.estimate(engine.tenant, request))["worstCase"]
+    # Every turn reads as much as it can, says more than it has to, and needs its correction.
+    reads = {"json": {"tool": "read_span", "args": {"span": 1, "offset": 40_000}, "reasoning": "w" * 400}}
+    submits = says("yes", contains="This is your last turn")
+    server.script([{"contains": "does not fit the JSON Schema", **reads}, submits, {"text": "w" * 700}])
+    _, ended = await run(engine, "kind", traces=traces)
+    _, body = await engine.engine.executions.progress(engine.tenant, ended.id)
+    used = body["usage"]
+    assert 0 < used["inputTokens"] + used["outputTokens"] <= worst["tokens"]
+    assert 8 < used["modelCalls"] <= worst["modelCalls"]
 
 
 async def test_what_cannot_be_judged_is_refused_with_its_place(engine: TestEngine) -> None:
@@ -251,6 +343,21 @@ async def test_a_deleted_trace_fails_its_verdict_alone(engine: TestEngine, serve
     await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
     again = await engine.engine.trace_evaluations.get(engine.tenant, first.id)
     assert (again.status, again.reasoning) == ("failed", "The trace has been deleted since it was to be judged.")
+
+
+async def test_a_threshold_of_traces_that_are_all_gone_is_told_of_to_nobody(
+    engine: TestEngine, server: ModelServer
+) -> None:
+    traces = await send(engine, ["good", "bad"])
+    await make(engine)
+    server.script([{"contains": "good", "status": 400}, says("yes")])
+    _, ended = await run(engine, "kind", traces=traces, thresholds=(Threshold(0.75),))
+    for trace in traces:
+        await engine.engine.traces.delete(engine.tenant, trace)
+        await engine.engine.trace_evaluations.delete_of(engine.tenant, trace)
+    reopened = await engine.engine.executions.retry(engine.tenant, ended.id, RetryRequest())
+    again = await engine.engine.executions.wait(engine.tenant, reopened.id, 60)
+    assert (again.status, again.error) == ("completed", None)
 
 
 async def test_an_evaluation_scores_with_a_judge_as_it_was(engine: TestEngine, server: ModelServer) -> None:

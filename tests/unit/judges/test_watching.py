@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import pytest
 
 from penstock.clock import now_ms
 from penstock.errors import Invalid, NotFound
+from penstock.judges.choosing import Chosen, sampled
 from penstock.judges.definition import JudgeChange
+from penstock.judges.requests import Sampling
 from penstock.judges.watching import LONGEST_WAIT_MS, REST_MS, NewTraces, NothingNew
 from penstock.schedules.scheduler import Scheduler
 from penstock.schedules.service import ScheduleChange, Schedules
 from penstock.schedules.work import Work
 from penstock.storage.store import rows_of
+from penstock.storage.trace_pages import TraceFilter
 from penstock.testing.engine import TestEngine, open_engine
 from penstock.traces.model import ReceivedSpan, Span
 
@@ -105,6 +109,37 @@ async def test_what_a_filter_passes_over_is_not_looked_at_again(bench: Bench) ->
     await bench.send("b", "c")
     bench.later(REST_MS + 1_000)
     assert await bench.judged() == ["b"]
+
+
+async def test_two_that_run_at_once_and_a_restart_judge_each_trace_once(tmp_path: Path) -> None:
+    names = [f"t{n}" for n in range(40)]
+    wanted = JudgeChange(name="kind", goal="Is it kind?", model="scripted/judge")
+    judged: list[str] = []
+    async with open_engine(tmp_path) as test:
+        await test.engine.judges.create(test.tenant, wanted)
+        bench = Bench(test)
+        await bench.add(sample={"rate": 0.5, "seed": 3})
+        await bench.send(*names[:20])
+        bench.later(REST_MS + 1_000)
+        both = await asyncio.gather(bench.judged(), bench.judged(), return_exceptions=True)
+        assert len([one for one in both if isinstance(one, NothingNew)]) == 1
+        judged += [name for one in both if isinstance(one, list) for name in one]
+    async with open_engine(tmp_path) as test:
+        bench = Bench(test)
+        bench.later(REST_MS + 1_000)
+        with pytest.raises(NothingNew):
+            await bench.judged()
+        await bench.send(*names[20:])
+        bench.later(REST_MS + 1_000)
+        judged += await bench.judged()
+        found = [Chosen(one.id, one.name) for page in await pages(test) for one in page]
+    # Whenever they came: the same half of them as if all had been there at once.
+    assert sorted(judged) == sorted(one.name for one in sampled(found, Sampling(rate=0.5, seed=3)))
+    assert 10 < len(judged) < 30
+
+
+async def pages(test: TestEngine) -> list[Any]:
+    return [page async for page in test.engine.traces.every(test.tenant, TraceFilter())]
 
 
 async def test_a_firing_without_new_traces_is_skipped(bench: Bench) -> None:

@@ -26,6 +26,7 @@ WITHOUT_BODY = {
     "/executions/{executionId}/pause",
     "/flows/executions/{executionId}/pause",
     "/flows/executions/{executionId}/cancel",
+    "/optimizations/{optimization}/apply",
 }
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/schemas/flow.json", "/flows/{flow}/docs"}
 
@@ -75,6 +76,18 @@ def test_every_parameter_of_a_path_is_described(document: dict[str, Any]) -> Non
 def test_only_what_must_be_is_open_without_a_key(document: dict[str, Any]) -> None:
     assert {path for path, _, operation in operations(document) if operation.get("security") == []} == PUBLIC
     assert document["security"] == [{"bearer": []}, {"apiKey": []}]
+
+
+def test_whatever_starts_work_tells_of_an_empty_balance(document: dict[str, Any]) -> None:
+    starting = {
+        path
+        for path, method, operation in operations(document)
+        if method == "post" and "202" in operation["responses"]
+        if not path.startswith("/webhooks") and not path.endswith(("/cancel", "/pause"))
+    }
+    told = {path for path, _, operation in operations(document) if "402" in operation["responses"]}
+    assert {"/traces/batches", "/optimizations", "/executions/{executionId}/retry"} <= starting
+    assert starting - told == set()
 
 
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:

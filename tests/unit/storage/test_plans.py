@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 
 from penstock.executions.model import ExecutionFilter, ItemFilter, ItemStatus, Status
-from penstock.storage import execution_pages, executions, firings, items, retention, schedules, steps, timings, waiting
+from penstock.judges.model import TraceEvaluationFilter
+from penstock.storage import (
+    execution_pages,
+    executions,
+    firings,
+    items,
+    retention,
+    schedules,
+    steps,
+    timings,
+    trace_evaluations,
+    waiting,
+)
 from penstock.storage.store import Many
 from penstock.testing.stores import open_store
 from penstock.types import Tenant
@@ -53,6 +65,22 @@ OF_THE_FEW = {
     "steps.log_page of a node": (
         lambda: steps.log_page(TENANT, 1, after=0, limit=9, node="ask"),
         "steps_by_node (execution_no=? AND node=? AND no>?)",
+    ),
+    "trace_evaluations.page of an execution": (
+        lambda: trace_evaluations.page(TENANT, TraceEvaluationFilter(execution_id="e"), "f", 50),
+        "trace_evaluations_of_execution (execution_id=? AND id<?)",
+    ),
+    "trace_evaluations.page": (
+        lambda: trace_evaluations.page(TENANT, TraceEvaluationFilter(), "f", 50),
+        "trace_evaluations_by_project (project_id=? AND id<?)",
+    ),
+    "trace_evaluations.page of a trace": (
+        lambda: trace_evaluations.page(TENANT, TraceEvaluationFilter(trace_id="t"), None, 50),
+        "trace_evaluations_by_trace (project_id=? AND trace_id=?)",
+    ),
+    "trace_evaluations.tally of an execution": (
+        lambda: trace_evaluations.tally(TENANT, TraceEvaluationFilter(execution_id="e")),
+        "trace_evaluations_by_execution (execution_id=?)",
     ),
     "retention.disown_expired": (
         lambda: retention.disown_expired("p", "flow", 1, 50),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from penstock.datasets.formats.lines import UnreadableFile
+from penstock.errors import Invalid
 from penstock.traces.formats import Found, NotATrace, Upload, trace_in
 from penstock.traces.formats import files as files_module
 from penstock.traces.formats.base import moment_ns
@@ -236,6 +238,11 @@ def test_the_pieces_of_a_file_hold_what_the_whole_holds(
 )
 def test_a_file_is_told_by_how_it_begins(text: bytes, lines: bool | None, layout: str) -> None:
     assert layout_of(io.BytesIO(text), lines) == layout
+
+
+def test_a_compressed_file_is_refused_as_that() -> None:
+    with pytest.raises(Invalid, match="gzip"):
+        layout_of(io.BytesIO(gzip.compress(b"{}")), lines=True)
 
 
 def test_bad_lines_are_named_among_good_ones() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -14,8 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
-from penstock.traces.model import Span
-from penstock.traces.otlp import NotReadable, accepted, read_json, read_protobuf, refused
+from penstock.traces.model import MAX_RESOURCE_BYTES, Span
+from penstock.traces.otlp import NotReadable, accepted, fields, read_json, read_protobuf, refused
+from penstock.traces.otlp.fields import with_scope
 
 TRACE, ROOT, CHILD = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174", "eee19b7ec3c1b173"
 # The shape of https://github.com/open-telemetry/opentelemetry-proto/blob/main/examples/trace.json
@@ -202,9 +204,31 @@ def test_numbers_that_json_has_not_are_kept() -> None:
     assert read_json(json_with(attributes=[value])).spans[0].span.attributes == {"d": "NaN"}
 
 
+@pytest.mark.parametrize(("number", "text"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")])
+def test_numbers_that_json_has_not_are_the_same_texts_in_protobuf(number: float, text: str) -> None:
+    request = as_protobuf()
+    value = request.resource_spans[0].scope_spans[0].spans[0].attributes.add(key="odd").value
+    value.array_value.values.add().double_value = number
+    [received] = read_protobuf(request.SerializeToString()).spans
+    assert received.span.attributes["odd"] == [text]
+
+
 def test_a_span_without_a_beginning_takes_its_end() -> None:
     [received] = read_json(json_with(startTimeUnixNano=0, endTimeUnixNano="9")).spans
     assert (received.span.started_ns, received.span.ended_ns) == (9, 9)
+
+
+def test_a_request_has_so_many_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields, "MAX_REQUEST_SPANS", 0)
+    for read, body in ((read_json, json_with()), (read_protobuf, as_protobuf().SerializeToString())):
+        with pytest.raises(NotReadable, match="it has 1 spans"):
+            read(body)
+
+
+def test_what_a_sender_says_of_itself_has_a_size_since_each_span_keeps_it() -> None:
+    long = "x" * MAX_RESOURCE_BYTES
+    kept = with_scope({"service.name": "shop", "process.command_line": long, "host.name": "h"}, "lib", "")
+    assert kept == {"service.name": "shop", "host.name": "h", "otel.scope.name": "lib"}
 
 
 def test_answers_are_messages_of_both_encodings() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from penstock.traces.filters import range_of
 from penstock.traces.formats.files import records
 from penstock.traces.ingestion import Ingestion
 from penstock.traces.model import ReceivedSpan, Span
-from penstock.traces.reading import TraceReader
+from penstock.traces.reading import PAGE, TraceReader
 from penstock.traces.uploads import Uploads
 from penstock.types import Tenant
 
@@ -94,6 +95,7 @@ LISTS: list[tuple[TraceFilter, list[int]]] = [
     (TraceFilter(text="needle"), []),
     (TraceFilter(text="needle7 !!! *"), [7]),
     (TraceFilter(text="!!!"), []),
+    (TraceFilter(text="\0needle7\0"), [7]),
     (TraceFilter(started_from=AT // MS + 5_000, started_before=AT // MS + 8_000), [5, 6, 7]),
     (TraceFilter(min_duration_ms=23), [22, 23]),
     (TraceFilter(max_duration_ms=2, sort="durationMs"), [0, 1]),
@@ -235,6 +237,20 @@ async def test_an_export_is_read_back_as_it_was(store: SqliteStore) -> None:
     copied = await reader.data(await reader.get(OTHER, taken.ids[1]))
     assert msgspec.json.decode(bytes(copied or b"")) == {"input": 1.0, "children": [{"name": "x"}]}
     assert bytes(await reader.data(await reader.get(TENANT, mine.taken.ids[0])) or b"") == text
+
+
+async def test_an_export_stays_readable_when_its_traces_are_deleted_meanwhile(store: SqliteStore) -> None:
+    ingestion, reader = Ingestion(store, 1000), TraceReader(store)
+    for number in range(2):
+        spans = [
+            ReceivedSpan(f"d{number}", Span(span_id=f"{n:03}", started_ns=AT + n, name="x")) for n in range(PAGE + 1)
+        ]
+        await ingestion.accept(TENANT, spans, source="shop")
+    pieces = export(reader, TENANT, TraceFilter(), "jsonl")
+    written = [await anext(pieces)]
+    assert await reader.delete_many(TENANT, ["d0", "d1"]) == 2
+    lines = b"".join([*written, *[piece async for piece in pieces]]).splitlines()
+    assert [len(json.loads(line)["spans"]) for line in lines] == [PAGE]
 
 
 async def test_parquet_has_a_row_for_each_trace(reader: TraceReader, tmp_path: Path) -> None:

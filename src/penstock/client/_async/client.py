@@ -19,6 +19,8 @@ from penstock.client._async.leaderboards import AsyncLeaderboards
 from penstock.client._async.limits import AsyncLimits
 from penstock.client._async.members import AsyncMembers
 from penstock.client._async.models import AsyncModels
+from penstock.client._async.optimizations import AsyncOptimizations
+from penstock.client._async.pairwise_evaluations import AsyncPairwiseEvaluations
 from penstock.client._async.project import AsyncProject
 from penstock.client._async.prompts import AsyncPrompts
 from penstock.client._async.schedules import AsyncSchedules
@@ -26,6 +28,7 @@ from penstock.client._async.scorers import AsyncScorers
 from penstock.client._async.trace_evaluations import AsyncTraceEvaluations
 from penstock.client._async.traces import AsyncTraces
 from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.usage import AsyncUsage
 from penstock.client._async.webhooks import AsyncWebhooks
 from penstock.client.objects import Whoami
 
@@ -70,6 +73,8 @@ class AsyncPenstock:
         self.judges = AsyncJudges(self._transport)
         self.annotations = AsyncAnnotations(self._transport)
         self.trace_evaluations = AsyncTraceEvaluations(self._transport)
+        self.pairwise_evaluations = AsyncPairwiseEvaluations(self._transport)
+        self.optimizations = AsyncOptimizations(self._transport)
         self.benchmarks = AsyncBenchmarks(self._transport)
         self.traces = AsyncTraces(self._transport)
         self.datasets = AsyncDatasets(self._transport)
@@ -81,6 +86,7 @@ class AsyncPenstock:
         self.members = AsyncMembers(self._transport)
         self.webhooks = AsyncWebhooks(self._transport)
         self.limits = AsyncLimits(self._transport)
+        self.usage = AsyncUsage(self._transport)
         self.project = AsyncProject(self._transport)
 
     @property

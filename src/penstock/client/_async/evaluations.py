@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from penstock.client import calls
 from penstock.client._async.executions import AsyncExecutions
 from penstock.client._async.handles import AsyncExecutionHandle, ProgressListener
-from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.transport import AsyncPages, AsyncTransport
 from penstock.client.calls import Call
 from penstock.client.evaluation_objects import (
     Evaluation,
@@ -45,7 +45,7 @@ class AsyncEvaluationHandle(AsyncExecutionHandle):
         """What its rows add up to, so far or in the end."""
         return await self._transport.fetch(calls.get(_path(self.id)), Evaluation)
 
-    def rows(self, outcome: RowOutcome | None = None, *, limit: int | None = None) -> AsyncIterator[EvaluationRow]:
+    def rows(self, outcome: RowOutcome | None = None, *, limit: int | None = None) -> AsyncPages[EvaluationRow]:
         """Its rows in the order of the benchmark: all, or the first `limit` of one outcome by the first scorer."""
         return self._transport.pages(f"{_path(self.id)}/results", EvaluationRow, most=limit, outcome=outcome)
 
@@ -121,7 +121,7 @@ class AsyncEvaluations:
         search: str | None = None,
         sort: Literal["created", "accuracy", "duration"] = "created",
         limit: int | None = None,
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncPages[Evaluation]:
         """Evaluations, the newest (or the most accurate, or the slowest) first: all, or those that match."""
         return self._transport.pages(
             "/evaluations",
@@ -143,7 +143,7 @@ class AsyncEvaluations:
         subset: str | None = None,
         search: str | None = None,
         limit: int | None = None,
-    ) -> AsyncIterator[EvaluationRow]:
+    ) -> AsyncPages[EvaluationRow]:
         """Its rows in the order of the benchmark, also while it runs: all, or those that match.
 
         `outcome` is the first scorer's, `search` a text in input, truth or output.

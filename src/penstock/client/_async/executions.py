@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 
 from penstock.client import calls
 from penstock.client._async.handles import AsyncExecutionHandle, ProgressListener
-from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.transport import AsyncPages, AsyncTransport
 from penstock.client.objects import Execution, Status
 
 
@@ -30,7 +29,7 @@ class AsyncExecutions:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         limit: int | None = None,
-    ) -> AsyncIterator[Execution]:
+    ) -> AsyncPages[Execution]:
         """Runs, newest first: all, or those that match; at most `limit`."""
         return self._transport.pages(
             "/executions",

@@ -9,7 +9,7 @@ from typing import Any, overload
 from penstock.client import calls
 from penstock.client._async.executions import AsyncExecutions
 from penstock.client._async.handles import AsyncExecutionHandle, ProgressListener
-from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.transport import AsyncPages, AsyncTransport
 from penstock.client.calls import Answer, Call
 from penstock.client.errors import OUTCOME_ERRORS, APIStatusError
 from penstock.client.objects import ErrorObject, Execution, Flow, FlowVersion, Validation
@@ -44,7 +44,7 @@ class AsyncFlows:
         """One flow with its document. Raises NotFoundError."""
         return await self._transport.fetch(calls.get(f"/flows/{calls.segment(flow)}"), Flow)
 
-    def list(self) -> AsyncIterator[Flow]:
+    def list(self) -> AsyncPages[Flow]:
         """Every flow of the project."""
         return self._transport.pages("/flows", Flow)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from penstock.client import calls
-from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.transport import AsyncPages, AsyncTransport
 from penstock.client.judge_objects import Judge, JudgeVersion
 
 
@@ -32,11 +32,11 @@ class AsyncJudges:
         """One judge in its latest version. Raises NotFoundError."""
         return await self._transport.fetch(calls.get(_path(judge)), Judge)
 
-    def list(self) -> AsyncIterator[Judge]:
+    def list(self) -> AsyncPages[Judge]:
         """Every judge of the project, by name."""
         return self._transport.pages("/judges", Judge)
 
-    def ready_made(self) -> AsyncIterator[Judge]:
+    def ready_made(self) -> AsyncPages[Judge]:
         """The judges that come with Penstock, by name."""
         return self._transport.pages("/judges", Judge, readyMade="true")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.client import calls
 from penstock.client._async.handles import AsyncExecutionHandle
-from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.transport import AsyncPages, AsyncTransport
 from penstock.client.judge_objects import (
     JudgeSummary,
     Outcome,
@@ -36,7 +36,7 @@ class AsyncTraceEvaluationHandle(AsyncExecutionHandle):
         call = calls.get(f"{_HERE}/summary", execution=self.execution_id)
         return (await self._transport.fetch(call, Summaries)).judges
 
-    def verdicts(self, outcome: Outcome | None = None, *, limit: int | None = None) -> AsyncIterator[TraceEvaluation]:
+    def verdicts(self, outcome: Outcome | None = None, *, limit: int | None = None) -> AsyncPages[TraceEvaluation]:
         """Its verdicts, newest first: all, or the first `limit` of one outcome."""
         return self._transport.pages(_HERE, TraceEvaluation, most=limit, execution=self.execution_id, outcome=outcome)
 
@@ -85,7 +85,7 @@ class AsyncTraceEvaluations:
         outcome: Outcome | None = None,
         search: str | None = None,
         limit: int | None = None,
-    ) -> AsyncIterator[TraceEvaluation]:
+    ) -> AsyncPages[TraceEvaluation]:
         """Verdicts, the newest first, also those still to come: all, or those that match."""
         return self._transport.pages(
             _HERE,

@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.client import calls
 from penstock.client._async.handles import AsyncExecutionHandle
-from penstock.client._async.transport import AsyncTransport
+from penstock.client._async.transport import AsyncPages, AsyncTransport
 from penstock.client.calls import Call
 from penstock.client.objects import Execution
 from penstock.client.trace_objects import (
@@ -53,15 +53,19 @@ class AsyncTraces:
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
 
-    async def upload(self, traces: Path | Sequence[Mapping[str, Any]], *, source: str | None = None) -> TraceUpload:
-        """Keep the traces of a file (JSON, JSON Lines) of up to 10 MB, or these objects: each is a trace.
+    async def upload(
+        self, traces: Path | str | Mapping[str, Any] | Sequence[Mapping[str, Any]], *, source: str | None = None
+    ) -> TraceUpload:
+        """Keep the traces of a file (JSON, JSON Lines) of up to 10 MB, by its path; or this object, or these: each is
+        a trace.
 
         They are on disk when this returns, with ids in their order; what was uploaded before adds nothing. Lines that
         are no traces are named in `errors`; BadRequestError when there is no trace at all.
         """
-        if isinstance(traces, Path):
-            return await self._transport.fetch(_upload("/traces", traces, source), TraceUpload)
-        body = b"".join(calls.encode(trace) + b"\n" for trace in traces)
+        if isinstance(traces, (Path, str)):
+            return await self._transport.fetch(_upload("/traces", Path(traces), source), TraceUpload)
+        objects = [traces] if isinstance(traces, Mapping) else traces
+        body = b"".join(calls.encode(trace) + b"\n" for trace in objects)
         query = {} if source is None else {"source": source}
         headers = {"content-type": _LINES}
         call = Call(method="POST", path="/traces", query=query, headers=headers, body=body)
@@ -75,7 +79,7 @@ class AsyncTraces:
         call = _upload("/traces/batches", path, source, key)
         return AsyncTraceBatchHandle(self._transport, await self._transport.fetch(call, Execution))
 
-    def list(self, wanted: TraceFilter | None = None, *, limit: int | None = None) -> AsyncIterator[Trace]:
+    def list(self, wanted: TraceFilter | None = None, *, limit: int | None = None) -> AsyncPages[Trace]:
         """Traces that are wanted, newest first: all, or the first `limit`."""
         query: dict[str, Any] = {**(wanted or {})}
         return self._transport.pages("/traces", Trace, most=limit, **query)
@@ -84,7 +88,7 @@ class AsyncTraces:
         """One trace with what it consumed by kind and model, and the object that was uploaded. Raises NotFoundError."""
         return await self._transport.fetch(calls.get(_path(trace)), Trace)
 
-    def tree(self, trace: str, *, limit: int | None = None) -> AsyncIterator[TraceLine]:
+    def tree(self, trace: str, *, limit: int | None = None) -> AsyncPages[TraceLine]:
         """Its spans, each behind its parent, with depth and place on the time line."""
         return self._transport.pages(f"{_path(trace)}/tree", TraceLine, most=limit)
 

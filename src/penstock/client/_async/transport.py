@@ -68,21 +68,11 @@ class AsyncTransport:
         """Send a call and read its answer as a value of this type."""
         return (await self.send(call)).parse(kind)
 
-    async def pages(
+    def pages(
         self, path: str, kind: type[T], /, *, most: int | None = None, **query: str | int | None
-    ) -> AsyncIterator[T]:
-        """The elements of a list, page after page: all, or the first `most`."""
-        cursor: str | None = None
-        left = sys.maxsize if most is None else most
-        while left > 0:
-            limit = None if most is None else min(left, _PAGE_LIMIT)
-            page = (await self.send(calls.get(path, cursor=cursor, limit=limit, **query))).parse(Page)
-            for element in page.data[:left]:
-                yield calls.parse(element, kind)
-            left -= len(page.data)
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+    ) -> AsyncPages[T]:
+        """The elements of a list: all, or the first `most`."""
+        return AsyncPages(self, path, kind, most, query)
 
     async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
         """An answer's body as it comes. Raises an APIStatusError for status 400 and above."""
@@ -139,6 +129,44 @@ class AsyncTransport:
             raise APIConnectionError(f"the connection to {self.url} was lost: {fault}") from fault
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as fault:
             raise APIConnectionError(f"{self.url!r} is no address of a server: {fault}") from fault
+
+
+class AsyncPages(AsyncIterator[T]):
+    """The elements of a list, one after the other; or `page()`, for a reader who keeps the place where it goes on."""
+
+    def __init__(
+        self,
+        transport: AsyncTransport,
+        path: str,
+        kind: type[T],
+        most: int | None,
+        query: Mapping[str, str | int | None],
+    ) -> None:
+        self._transport = transport
+        self._path = path
+        self._kind = kind
+        self._query = query
+        self._elements = self._walk(sys.maxsize if most is None else most, None if most is None else _PAGE_LIMIT)
+
+    async def __anext__(self) -> T:
+        return await self._elements.__anext__()
+
+    async def page(self, cursor: str | None = None, limit: int | None = None) -> Page:
+        """One page: from the beginning, or from where the `next_cursor` of another one says; at most `limit`."""
+        call = calls.get(self._path, cursor=cursor, limit=limit, **self._query)
+        page = (await self._transport.send(call)).parse(Page)
+        return Page(data=tuple(calls.parse(one, self._kind) for one in page.data), next_cursor=page.next_cursor)
+
+    async def _walk(self, left: int, at_once: int | None) -> AsyncGenerator[T, None]:
+        cursor: str | None = None
+        while left > 0:
+            page = await self.page(cursor, None if at_once is None else min(left, at_once))
+            for element in page.data[:left]:
+                yield element
+            left -= len(page.data)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
 
 async def _whole(response: httpx2.Response) -> Answer:

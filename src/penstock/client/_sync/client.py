@@ -20,6 +20,8 @@ from penstock.client._sync.leaderboards import Leaderboards
 from penstock.client._sync.limits import Limits
 from penstock.client._sync.members import Members
 from penstock.client._sync.models import Models
+from penstock.client._sync.optimizations import Optimizations
+from penstock.client._sync.pairwise_evaluations import PairwiseEvaluations
 from penstock.client._sync.project import Project
 from penstock.client._sync.prompts import Prompts
 from penstock.client._sync.schedules import Schedules
@@ -27,6 +29,7 @@ from penstock.client._sync.scorers import Scorers
 from penstock.client._sync.trace_evaluations import TraceEvaluations
 from penstock.client._sync.traces import Traces
 from penstock.client._sync.transport import Transport
+from penstock.client._sync.usage import Usage
 from penstock.client._sync.webhooks import Webhooks
 from penstock.client.objects import Whoami
 
@@ -71,6 +74,8 @@ class Penstock:
         self.judges = Judges(self._transport)
         self.annotations = Annotations(self._transport)
         self.trace_evaluations = TraceEvaluations(self._transport)
+        self.pairwise_evaluations = PairwiseEvaluations(self._transport)
+        self.optimizations = Optimizations(self._transport)
         self.benchmarks = Benchmarks(self._transport)
         self.traces = Traces(self._transport)
         self.datasets = Datasets(self._transport)
@@ -82,6 +87,7 @@ class Penstock:
         self.members = Members(self._transport)
         self.webhooks = Webhooks(self._transport)
         self.limits = Limits(self._transport)
+        self.usage = Usage(self._transport)
         self.project = Project(self._transport)
 
     @property

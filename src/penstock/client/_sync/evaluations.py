@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from penstock.client import calls
 from penstock.client._sync.executions import Executions
 from penstock.client._sync.handles import ExecutionHandle, ProgressListener
-from penstock.client._sync.transport import Transport
+from penstock.client._sync.transport import Pages, Transport
 from penstock.client.calls import Call
 from penstock.client.evaluation_objects import (
     Evaluation,
@@ -46,7 +46,7 @@ class EvaluationHandle(ExecutionHandle):
         """What its rows add up to, so far or in the end."""
         return self._transport.fetch(calls.get(_path(self.id)), Evaluation)
 
-    def rows(self, outcome: RowOutcome | None = None, *, limit: int | None = None) -> Iterator[EvaluationRow]:
+    def rows(self, outcome: RowOutcome | None = None, *, limit: int | None = None) -> Pages[EvaluationRow]:
         """Its rows in the order of the benchmark: all, or the first `limit` of one outcome by the first scorer."""
         return self._transport.pages(f"{_path(self.id)}/results", EvaluationRow, most=limit, outcome=outcome)
 
@@ -120,7 +120,7 @@ class Evaluations:
         search: str | None = None,
         sort: Literal["created", "accuracy", "duration"] = "created",
         limit: int | None = None,
-    ) -> Iterator[Evaluation]:
+    ) -> Pages[Evaluation]:
         """Evaluations, the newest (or the most accurate, or the slowest) first: all, or those that match."""
         return self._transport.pages(
             "/evaluations",
@@ -142,7 +142,7 @@ class Evaluations:
         subset: str | None = None,
         search: str | None = None,
         limit: int | None = None,
-    ) -> Iterator[EvaluationRow]:
+    ) -> Pages[EvaluationRow]:
         """Its rows in the order of the benchmark, also while it runs: all, or those that match.
 
         `outcome` is the first scorer's, `search` a text in input, truth or output.

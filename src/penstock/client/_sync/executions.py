@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from penstock.client import calls
 from penstock.client._sync.handles import ExecutionHandle, ProgressListener
-from penstock.client._sync.transport import Transport
+from penstock.client._sync.transport import Pages, Transport
 from penstock.client.objects import Execution, Status
 
 
@@ -31,7 +30,7 @@ class Executions:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         limit: int | None = None,
-    ) -> Iterator[Execution]:
+    ) -> Pages[Execution]:
         """Runs, newest first: all, or those that match; at most `limit`."""
         return self._transport.pages(
             "/executions",

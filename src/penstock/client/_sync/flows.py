@@ -10,7 +10,7 @@ from typing import Any, overload
 from penstock.client import calls
 from penstock.client._sync.executions import Executions
 from penstock.client._sync.handles import ExecutionHandle, ProgressListener
-from penstock.client._sync.transport import Transport
+from penstock.client._sync.transport import Pages, Transport
 from penstock.client.calls import Answer, Call
 from penstock.client.errors import OUTCOME_ERRORS, APIStatusError
 from penstock.client.objects import ErrorObject, Execution, Flow, FlowVersion, Validation
@@ -45,7 +45,7 @@ class Flows:
         """One flow with its document. Raises NotFoundError."""
         return self._transport.fetch(calls.get(f"/flows/{calls.segment(flow)}"), Flow)
 
-    def list(self) -> Iterator[Flow]:
+    def list(self) -> Pages[Flow]:
         """Every flow of the project."""
         return self._transport.pages("/flows", Flow)
 

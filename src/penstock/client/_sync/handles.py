@@ -11,7 +11,7 @@ from typing import Any, Literal
 from penstock.client import calls, polling
 from penstock.client._sync.events import follow
 from penstock.client._sync.runtime import sleep
-from penstock.client._sync.transport import Transport
+from penstock.client._sync.transport import Pages, Transport
 from penstock.client.errors import OUTCOME_ERRORS, APITimeoutError, ExecutionError
 from penstock.client.events import Cursor, Event
 from penstock.client.objects import Cancellation, Execution, Item, ItemCounts, ItemStatus, LogEntry, Pace, Status
@@ -135,7 +135,7 @@ class ExecutionHandle:
         """Write the results to a file as they come, so that any number of them fits; returns the bytes written."""
         return self._transport.download(polling.results_call(self._path, format), path)
 
-    def items(self, status: ItemStatus | None = None, *, limit: int | None = None) -> Iterator[Item]:
+    def items(self, status: ItemStatus | None = None, *, limit: int | None = None) -> Pages[Item]:
         """Its items in order, with input, output, error, timings and cost: all, or the first `limit` of one status."""
         return self._transport.pages(f"{self._path}/items", Item, most=limit, status=status)
 

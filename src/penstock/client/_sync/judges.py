@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from penstock.client import calls
-from penstock.client._sync.transport import Transport
+from penstock.client._sync.transport import Pages, Transport
 from penstock.client.judge_objects import Judge, JudgeVersion
 
 
@@ -33,11 +33,11 @@ class Judges:
         """One judge in its latest version. Raises NotFoundError."""
         return self._transport.fetch(calls.get(_path(judge)), Judge)
 
-    def list(self) -> Iterator[Judge]:
+    def list(self) -> Pages[Judge]:
         """Every judge of the project, by name."""
         return self._transport.pages("/judges", Judge)
 
-    def ready_made(self) -> Iterator[Judge]:
+    def ready_made(self) -> Pages[Judge]:
         """The judges that come with Penstock, by name."""
         return self._transport.pages("/judges", Judge, readyMade="true")
 

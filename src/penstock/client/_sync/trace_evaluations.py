@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.client import calls
 from penstock.client._sync.handles import ExecutionHandle
-from penstock.client._sync.transport import Transport
+from penstock.client._sync.transport import Pages, Transport
 from penstock.client.judge_objects import (
     JudgeSummary,
     Outcome,
@@ -37,7 +37,7 @@ class TraceEvaluationHandle(ExecutionHandle):
         call = calls.get(f"{_HERE}/summary", execution=self.execution_id)
         return (self._transport.fetch(call, Summaries)).judges
 
-    def verdicts(self, outcome: Outcome | None = None, *, limit: int | None = None) -> Iterator[TraceEvaluation]:
+    def verdicts(self, outcome: Outcome | None = None, *, limit: int | None = None) -> Pages[TraceEvaluation]:
         """Its verdicts, newest first: all, or the first `limit` of one outcome."""
         return self._transport.pages(_HERE, TraceEvaluation, most=limit, execution=self.execution_id, outcome=outcome)
 
@@ -86,7 +86,7 @@ class TraceEvaluations:
         outcome: Outcome | None = None,
         search: str | None = None,
         limit: int | None = None,
-    ) -> Iterator[TraceEvaluation]:
+    ) -> Pages[TraceEvaluation]:
         """Verdicts, the newest first, also those still to come: all, or those that match."""
         return self._transport.pages(
             _HERE,

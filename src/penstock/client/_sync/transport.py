@@ -69,19 +69,9 @@ class Transport:
         """Send a call and read its answer as a value of this type."""
         return (self.send(call)).parse(kind)
 
-    def pages(self, path: str, kind: type[T], /, *, most: int | None = None, **query: str | int | None) -> Iterator[T]:
-        """The elements of a list, page after page: all, or the first `most`."""
-        cursor: str | None = None
-        left = sys.maxsize if most is None else most
-        while left > 0:
-            limit = None if most is None else min(left, _PAGE_LIMIT)
-            page = (self.send(calls.get(path, cursor=cursor, limit=limit, **query))).parse(Page)
-            for element in page.data[:left]:
-                yield calls.parse(element, kind)
-            left -= len(page.data)
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+    def pages(self, path: str, kind: type[T], /, *, most: int | None = None, **query: str | int | None) -> Pages[T]:
+        """The elements of a list: all, or the first `most`."""
+        return Pages(self, path, kind, most, query)
 
     def stream(self, call: Call) -> Generator[bytes, None]:
         """An answer's body as it comes. Raises an APIStatusError for status 400 and above."""
@@ -137,6 +127,43 @@ class Transport:
             raise APIConnectionError(f"the connection to {self.url} was lost: {fault}") from fault
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as fault:
             raise APIConnectionError(f"{self.url!r} is no address of a server: {fault}") from fault
+
+
+class Pages(Iterator[T]):
+    """The elements of a list, one after the other; or `page()`, for a reader who keeps the place where it goes on."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        path: str,
+        kind: type[T],
+        most: int | None,
+        query: Mapping[str, str | int | None],
+    ) -> None:
+        self._transport = transport
+        self._path = path
+        self._kind = kind
+        self._query = query
+        self._elements = self._walk(sys.maxsize if most is None else most, None if most is None else _PAGE_LIMIT)
+
+    def __next__(self) -> T:
+        return self._elements.__next__()
+
+    def page(self, cursor: str | None = None, limit: int | None = None) -> Page:
+        """One page: from the beginning, or from where the `next_cursor` of another one says; at most `limit`."""
+        call = calls.get(self._path, cursor=cursor, limit=limit, **self._query)
+        page = (self._transport.send(call)).parse(Page)
+        return Page(data=tuple(calls.parse(one, self._kind) for one in page.data), next_cursor=page.next_cursor)
+
+    def _walk(self, left: int, at_once: int | None) -> Generator[T, None]:
+        cursor: str | None = None
+        while left > 0:
+            page = self.page(cursor, None if at_once is None else min(left, at_once))
+            yield from page.data[:left]
+            left -= len(page.data)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
 
 def _whole(response: httpx2.Response) -> Answer:

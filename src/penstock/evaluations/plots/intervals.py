@@ -42,7 +42,7 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class IntervalPlot:
     """`shares` says that scores lie from 0 to 1, and are shown as percentages; `around_zero` that values are
-    differences, with what a value on either side means in `sides`."""
+    differences, with what a value on either side means in `sides`. Other values may lie `within` bounds."""
 
     title: str
     subtitle: str
@@ -50,6 +50,7 @@ class IntervalPlot:
     shares: bool
     around_zero: bool = False
     sides: tuple[str, str] = ("", "")
+    within: tuple[float, float] | None = None
 
     @property
     def unit(self) -> Unit:
@@ -72,7 +73,8 @@ class IntervalPlot:
         """Between the labels and the widest value."""
         numbers = [number for mark in marks for number in (mark.value, mark.low, mark.high) if number is not None]
         least = -1 if self.around_zero else 0
-        axis = scale([*numbers, 0.0] if self.around_zero else numbers, within=(least, 1) if self.shares else None)
+        within = (least, 1) if self.shares else self.within
+        axis = scale([*numbers, 0.0] if self.around_zero else numbers, within=within)
         values = max((width_of(self._value(mark, axis.step)) for mark in marks), default=0)
         left = _MARGIN + _LABELS + _GAP
         return replace(axis, left=left, width=WIDTH - _MARGIN - values - _GAP - left)

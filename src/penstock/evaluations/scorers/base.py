@@ -37,6 +37,7 @@ from pydantic.alias_generators import to_camel
 
 from penstock.flows.services import Services
 from penstock.models.meter import Meter
+from penstock.models.wire import ModelRequest
 from penstock.types import Json, JsonObject, Tenant
 
 MAX_EXPLANATION_CHARS = 4_000
@@ -161,6 +162,11 @@ class Scorer(ABC, Generic[S]):
     def check(cls, settings: S) -> Iterable[tuple[str, str]]:
         """What is wrong with settings beyond their types, as (path, message)."""
         return ()
+
+    def request(self, sample: Sample) -> ModelRequest | None:
+        """What it asks a model about a sample, once; None when it asks none. Raises `StepError` when the sample lacks
+        what is asked about."""
+        return None
 
     @property
     def models(self) -> tuple[str, ...]:

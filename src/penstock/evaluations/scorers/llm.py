@@ -122,13 +122,13 @@ class Llm(Scorer[LlmSettings]):
         """What the judge is asked. Raises `StepError` when the sample lacks what the prompt reads."""
         values = _values(sample)
         # Nobody who writes an answer can know the mark, since the answer is part of what it is made from.
-        mark = hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:12]
+        mark = hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:20]
         settings = self.settings
         task = judge_task(mark, settings.output)
         told = task if settings.system is None else f"{settings.system}\n\n{task}"
         asked = self._prompt.render({**values, _MARK: mark})
         messages = (Message("system", told), Message("user", asked))
-        return ModelRequest(self._model, messages, settings.params, self._schema)
+        return ModelRequest(self._model, messages, settings.params, self._schema, purpose="judge")
 
     @classmethod
     def check(cls, settings: LlmSettings) -> Iterable[tuple[str, str]]:

@@ -3,6 +3,7 @@
 | values | test | interval |
 | --- | --- | --- |
 | paired, 0 and 1 | `mcnemar_exact` | Tango's score interval |
+| paired, any, most rows alike and few of them different | `sign_flips` | t of the rows' differences |
 | paired, any | `paired_t`, `paired_t_skewness` | t of the rows' differences, corrected for skewness |
 | paired, in clusters | `paired_t_clustered` | the same with the clustered variance |
 | not paired, 0 and 1 | `fisher_exact` | Newcombe's, from the two Wilson intervals |
@@ -26,6 +27,7 @@ from penstock.evaluations.statistics.intervals import (
     tango,
 )
 from penstock.evaluations.statistics.power import minimum_detectable
+from penstock.evaluations.statistics.sign_flips import sign_flips
 from penstock.evaluations.statistics.values import check_level, cluster_numbers, is_binary, is_share, vector
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 Test = Literal[
     "none",
     "mcnemar_exact",
+    "sign_flips",
     "paired_t",
     "paired_t_skewness",
     "paired_t_clustered",
@@ -44,6 +47,8 @@ Test = Literal[
 
 
 FEW_CLUSTERS = 40
+FEW_CHANGED = 40
+"""Where no more rows than these differ, and most are alike, a test that supposes a spread sees too much in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,9 @@ class _Pairs:
         if found.standard_error == 0:
             return self._same(found.mean, self.n, level, test)
         bounds, p_value = found.interval(level), found.probability()
+        changed = self.losses + self.wins
+        if changed <= FEW_CHANGED and 2 * changed <= self.n:
+            test, p_value = "sign_flips", sign_flips(self.differences)
         note = few_rows(self.n)
         return self._difference(found.mean, found.standard_error, bounds, level, p_value, test, note=note)
 

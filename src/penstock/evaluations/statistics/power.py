@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 
+MOST_ROWS = 10_000_000
+"""Nobody is told to gather more."""
+
 
 def difference_deviation(
     *,
@@ -48,11 +51,15 @@ def minimum_detectable(n: int, deviation: float, *, power: float = 0.8, alpha: f
     return _reach(power, alpha) * deviation / math.sqrt(n)
 
 
-def rows_needed(difference: float, deviation: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
-    """How many rows show a true difference with the chance `power`. Raises ValueError when the difference is 0."""
+def rows_needed(difference: float, deviation: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
+    """How many rows show a true difference with the chance `power`; None for more than `MOST_ROWS`.
+
+    Raises ValueError when the difference is 0.
+    """
     if difference == 0:
         raise ValueError("no number of rows shows a difference of 0")
-    return max(1, math.ceil((_reach(power, alpha) * deviation / difference) ** 2))
+    root = _reach(power, alpha) * deviation / abs(difference)
+    return max(1, math.ceil(root**2)) if root <= math.sqrt(MOST_ROWS) else None
 
 
 def _reach(power: float, alpha: float) -> float:
@@ -60,7 +67,7 @@ def _reach(power: float, alpha: float) -> float:
 
     _within("power", power, 0, 1, open_ends=True)
     _within("alpha", alpha, 0, 1, open_ends=True)
-    return float(ndtri(1 - alpha / 2) + ndtri(power))
+    return max(0.0, float(ndtri(1 - alpha / 2) + ndtri(power)))
 
 
 def _within(name: str, value: float, least: float, most: float, *, open_ends: bool = False) -> None:

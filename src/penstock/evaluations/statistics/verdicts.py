@@ -9,7 +9,6 @@ from penstock.evaluations.statistics.differences import Difference
 from penstock.evaluations.statistics.power import rows_needed
 
 Decision = Literal["better", "worse", "unclear"]
-MOST_ROWS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +42,4 @@ def _more_rows(found: Difference) -> int | None:
         return None
     deviation = found.standard_error * found.n_pairs**0.5
     needed = rows_needed(found.difference, deviation, alpha=1 - found.level)
-    return None if needed > MOST_ROWS else max(1, needed - found.n_pairs)
+    return None if needed is None else max(1, needed - found.n_pairs)

@@ -26,8 +26,9 @@ class Pricing:
 class Endpoint:
     """Where one model is reached, with which key. `model` is the provider's own name of it.
 
-    `defaults` are parameters for every call, where the call itself says nothing else. They do not tell two endpoints
-    apart: the provider limits both together.
+    `defaults` are parameters for every call, where the call itself says nothing else, and `operator_pays` says that the
+    key is the operator's, or that the server is. These do not tell two endpoints apart: the provider limits both
+    together.
     """
 
     provider: str
@@ -36,6 +37,12 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     pricing: Pricing | None = None
     defaults: Mapping[str, Json] = field(default_factory=dict, compare=False)
+    operator_pays: bool = field(default=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """`provider/model`, whatever people have saved it as."""
+        return f"{self.provider}/{self.model}"
 
 
 @dataclass(frozen=True, slots=True)

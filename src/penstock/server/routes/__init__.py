@@ -9,6 +9,7 @@ from penstock.server.routes import (
     benchmarks,
     catalog,
     comparisons,
+    compute_units,
     control,
     datasets,
     docs,
@@ -28,7 +29,9 @@ from penstock.server.routes import (
     limits,
     members,
     models,
+    optimizations,
     otlp,
+    pairwise_evaluations,
     project,
     prompts,
     redaction,
@@ -39,6 +42,7 @@ from penstock.server.routes import (
     secrets,
     trace_evaluations,
     traces,
+    usage,
     webhooks,
     whoami,
 )
@@ -63,7 +67,9 @@ _MODULES = (
     traces,
     judges,
     trace_evaluations,
+    pairwise_evaluations,
     labels,
+    optimizations,
     datasets,
     prompts,
     models,
@@ -79,6 +85,8 @@ _MODULES = (
     redaction,
     retention,
     webhooks,
+    usage,
+    compute_units,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (*(module.router for module in _MODULES), docs.router, interface.router, health.router)

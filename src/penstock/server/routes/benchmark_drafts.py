@@ -91,7 +91,7 @@ SCHEMAS = (DocumentBody, DraftBody, ReviewBody, DraftHandle)
         status=202,
         body=ref(DraftBody),
         returns=ref(DraftHandle),
-        problems=(400, 409, 413, 415, 422, 429),
+        problems=(400, 402, 409, 413, 415, 422, 429),
         extra={"parameters": [KEY, WEBHOOK]},
     ),
 )

@@ -92,7 +92,7 @@ class Detectable(msgspec.Struct, rename="camel"):
     """What `n` rows answered by two sides show with the chance `power`, by a test at `alpha`.
 
     `deviation` is the standard deviation of a row's difference that follows from what was given; `rowsNeeded` is for
-    the `difference` that was asked for.
+    the `difference` that was asked for, null for more than ten million.
     """
 
     n: int

@@ -17,6 +17,7 @@ from penstock.evaluations.requests import EvaluationRequest
 from penstock.evaluations.results import RowFilter, RowStatus, ScoreOutcome
 from penstock.evaluations.service import Started
 from penstock.executions.model import Status
+from penstock.server.annotation_answers import AgreementStanding
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import NDJSON
@@ -84,7 +85,8 @@ class ScoreSummary(msgspec.Struct, rename="camel"):
 
 
 class EvaluationObject(msgspec.Struct, rename="camel"):
-    """An evaluation. `metrics` are by scorer; the first scorer's mean is its accuracy."""
+    """An evaluation. `metrics` are by scorer; the first scorer's mean is its accuracy. `agreement` has, for each scorer
+    that is a judge, how far it agrees with people."""
 
     id: str
     name: str
@@ -113,6 +115,7 @@ class EvaluationObject(msgspec.Struct, rename="camel"):
     links: dict[str, Any]
     definition: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     subsets: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    agreement: dict[str, AgreementStanding | None] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -149,7 +152,7 @@ SCHEMAS = (
 )
 
 _HANDED_OVER = {202: {"description": "It goes on", **content({"application/json": ref(EvaluationHandle)})}}
-_REFUSALS = (400, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 404, 409, 413, 415, 422, 429)
 
 
 @router.post(
@@ -292,7 +295,7 @@ async def rescore_evaluation(call: Runs, evaluation: EvaluationId) -> Response:
         "Run what failed of an evaluation again",
         status=202,
         returns=ref(Progress),
-        problems=(400, 404, 409),
+        problems=(400, 402, 404, 409),
         extra={"requestBody": {"required": False, **content({"application/json": ref(EvaluationRetry)})}},
     ),
 )

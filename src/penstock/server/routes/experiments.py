@@ -31,7 +31,7 @@ Reads = Annotated[Call, needs("evaluations:read")]
 Runs = Annotated[Call, needs("evaluations:run")]
 ExperimentId = Annotated[str, path_id("experiment")]
 
-_REFUSALS = (400, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 404, 409, 413, 415, 422, 429)
 
 
 class ExperimentWork(WorkBody):

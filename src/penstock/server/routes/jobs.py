@@ -64,7 +64,7 @@ SCHEMAS = (NewJob, Job)
         "Run a flow as a job",
         status=202,
         returns=ref(NewJob),
-        problems=(400, 404, 409, 413, 415, 422, 429),
+        problems=(400, 402, 404, 409, 413, 415, 422, 429),
         extra={"requestBody": {"required": True, **content({JSON: OBJECT})}},
     ),
 )

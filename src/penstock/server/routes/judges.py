@@ -16,6 +16,7 @@ from penstock.errors import FieldError, Invalid
 from penstock.judges.definition import MAX_GOAL_CHARS, MAX_RUBRIC_CHARS, MAX_TURNS, JudgeChange
 from penstock.judges.model import Judge, JudgeVersion
 from penstock.judges.ready_made import ready_made
+from penstock.server.annotation_answers import AgreementStanding, standing_of
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.describe import Cursor, Limit, doc, page_of, path_id, ref
@@ -86,7 +87,8 @@ class JudgeVersionObject(msgspec.Struct, rename="camel"):
 
 
 class JudgeObject(JudgeVersionObject):
-    """A judge in its latest version. `runCount`: for how many verdicts it was asked."""
+    """A judge in its latest version. `runCount`: for how many verdicts it was asked. `agreement`, told of one of them
+    only, is that of the latest version with people."""
 
     id: str = ""
     ready_made: bool = False
@@ -94,6 +96,7 @@ class JudgeObject(JudgeVersionObject):
     description: str | None = None
     run_count: int = 0
     updated_at: str | None = None
+    agreement: AgreementStanding | msgspec.UnsetType | None = msgspec.UNSET
 
 
 SCHEMAS = (JudgeBody, JudgePatch, JudgeObject, JudgeVersionObject)
@@ -130,7 +133,10 @@ async def list_judges(
 @router.get("/judges/{judge}", **doc("Get a judge", returns=ref(JudgeObject), problems=(404,)))
 async def get_judge(call: Reads, judge: Name) -> Response:
     """By its id or its name; a ready-made one by its name."""
-    return answer(_shown(await call.engine.judges.get(call.tenant, judge)))
+    found = await call.engine.judges.get(call.tenant, judge)
+    shown = _shown(found)
+    shown.agreement = await standing_of(call, found.id, found.latest.version)
+    return answer(shown)
 
 
 @router.get(

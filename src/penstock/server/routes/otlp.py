@@ -26,6 +26,7 @@ _USUAL_BYTES = 512 * 1024
 _CODES = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 """google.rpc.Code by HTTP status."""
 _UNKNOWN = 2
+_WINDOWS = {"": None, "identity": None, "gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _KEPT_HEADERS = ("retry-after", "www-authenticate", "connection")
 
 _PARTIAL = {
@@ -79,7 +80,7 @@ _DOC: dict[str, Any] = {
             "required": True,
             **content({JSON: {"type": "object"}, PROTOBUF: BINARY}),
         },
-        "parameters": [header("Content-Encoding", "`gzip`, or nothing.")],
+        "parameters": [header("Content-Encoding", "`gzip`, `deflate`, or nothing.")],
     },
 }
 
@@ -92,13 +93,13 @@ async def send_spans(call: Writer) -> Response:
     to send again later. Uploads in other forms go to `POST /traces`, without `/v1`.
     """
     as_json = expect_type(call.request, (JSON, PROTOBUF)) == JSON
-    zipped = _zipped(call.request)
+    window = _window(call.request)
     limit = call.running.settings.limits.max_otlp_bytes
     ingestion, announced = call.engine.ingestion, _announced(call.request, limit)
     with ingestion.waiting(announced):
         body = await read_bytes(call.request, limit)
-        if zipped:
-            body = await asyncio.to_thread(_unzipped, body, limit)
+        if window is not None:
+            body = await asyncio.to_thread(_unzipped, body, limit, window)
         with ingestion.waiting(max(0, len(body) - announced)):
             request = await _read(body, as_json=as_json)
             taken = await ingestion.accept(call.tenant, request.spans, source=OTLP)
@@ -115,25 +116,26 @@ async def _read(body: bytes, *, as_json: bool) -> ReceivedRequest:
         raise Invalid("otlp_invalid", detail) from None
 
 
-def _zipped(request: Request) -> bool:
-    """Raises `UnsupportedMedia` for any compression but gzip."""
+def _window(request: Request) -> int | None:
+    """zlib's word for how the body is compressed; None: it is not. Raises `UnsupportedMedia` for what is not read."""
     found = request.headers.get("content-encoding", "identity").strip().lower()
-    if found not in ("", "identity", "gzip"):
-        raise UnsupportedMedia("encoding_unsupported", f"Content-Encoding {found!r} is not read here: gzip, or none.")
-    return found == "gzip"
+    if found not in _WINDOWS:
+        detail = f"Content-Encoding {found!r} is not read here: gzip, deflate, or none."
+        raise UnsupportedMedia("encoding_unsupported", detail)
+    return _WINDOWS[found]
 
 
-def _unzipped(body: bytes, limit: int) -> bytes:
-    """Raises `TooLarge` as soon as more than `limit` bytes come out, and `Invalid` for what is no gzip."""
-    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+def _unzipped(body: bytes, limit: int, window: int) -> bytes:
+    """Raises `TooLarge` as soon as more than `limit` bytes come out, and `Invalid` for what is not compressed so."""
+    stream = zlib.decompressobj(window)
     try:
         out = stream.decompress(body, limit + 1)
     except zlib.error as error:
-        raise Invalid("gzip_invalid", f"The body says that it is gzip, and is not: {error}.") from None
+        raise Invalid("gzip_invalid", f"The body is not compressed as it says (gzip, deflate): {error}.") from None
     if len(out) > limit:
         raise TooLarge("body_too_large", f"The body has more than {limit:,} bytes decompressed, the limit here.")
     if not stream.eof or stream.unused_data:
-        raise Invalid("gzip_invalid", "The body must be one gzip stream, whole and with nothing behind it.")
+        raise Invalid("gzip_invalid", "The body must be one stream of gzip or deflate, whole and with nothing behind.")
     return out
 
 

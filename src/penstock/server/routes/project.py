@@ -40,6 +40,9 @@ class ProjectSettingsBody(_Body):
     default_judge_model: str | None = Field(
         None, min_length=1, max_length=1024, description="For judges and scorers that name no model."
     )
+    default_reflection_model: str | None = Field(
+        None, min_length=1, max_length=1024, description="Proposes instructions in optimizations."
+    )
 
 
 class ModelOfProject(msgspec.Struct):
@@ -69,6 +72,7 @@ class ProjectSettingsObject(msgspec.Struct, rename="camel"):
     """What a project has chosen for whoever does not say otherwise."""
 
     default_judge_model: str | None
+    default_reflection_model: str | None
 
 
 SCHEMAS = (SetBody, ProjectSettingsBody, ModelOfProject, ModelSet, BenchmarkSet, ProjectSettingsObject)
@@ -124,9 +128,10 @@ async def get_project_settings(call: Reads) -> Response:
 async def put_project_settings(call: Writes) -> Response:
     """Replaces them all."""
     body = await call.body(ProjectSettingsBody)
-    if body.default_judge_model is not None:
-        await _check_model(call, body.default_judge_model)
-    choices = ProjectChoices(body.default_judge_model)
+    choices = ProjectChoices(body.default_judge_model, body.default_reflection_model)
+    for field, model in msgspec.to_builtins(choices).items():
+        if model is not None:
+            await _check_model(call, field, model)
     await call.engine.project_settings.change(call.tenant, choices)
     return answer(_settings(choices))
 
@@ -146,13 +151,13 @@ async def _known_benchmarks(call: Call, references: list[str]) -> list[str]:
     return ids
 
 
-async def _check_model(call: Call, model: str) -> None:
+async def _check_model(call: Call, field: str, model: str) -> None:
     try:
         await call.engine.catalog.resolve(call.tenant, model)
     except StepError as error:
         # A key that is not set yet may be tomorrow; a model that nobody knows is a slip of the pen.
         if error.code == "model_unknown":
-            fault = FieldError("defaultJudgeModel", error.message)
+            fault = FieldError(field, error.message)
             raise Invalid("model_not_found", f"{error.message}.", errors=(fault,)) from None
 
 
@@ -170,4 +175,4 @@ def _benchmarks(ids: tuple[str, ...] | None) -> BenchmarkSet:
 
 
 def _settings(choices: ProjectChoices) -> ProjectSettingsObject:
-    return ProjectSettingsObject(choices.default_judge_model)
+    return ProjectSettingsObject(choices.default_judge_model, choices.default_reflection_model)

@@ -56,7 +56,7 @@ _HEADERS = {
 _INPUT = {"requestBody": {"required": True, **content({JSON: {**OBJECT, "description": "The flow's input fields."}})}}
 _DONE: Schema = {"description": "The results themselves", "headers": _HEADERS, **content({JSON: {}})}
 _HANDED_OVER: Schema = {"description": "It goes on", "headers": _HEADERS, **content({JSON: ref(Handle)})}
-_REFUSALS = (400, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 404, 409, 413, 415, 422, 429)
 
 
 @router.post(

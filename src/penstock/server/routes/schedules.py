@@ -187,7 +187,7 @@ async def get_schedule(call: Reads, schedule: Name) -> Response:
 )
 async def update_schedule(call: Writes, schedule: Name) -> Response:
     """Only what is sent. `enabled: false` stops it; what passes until it is enabled again is not missed."""
-    call.principal.require(RUNS)
+    await _startable(call, schedule)
     wanted = await _change(call, await call.body(SchedulePatch))
     changed = await call.engine.schedules.update(call.tenant, schedule, wanted, call.principal.key_id)
     return answer(_shown(changed))
@@ -206,14 +206,13 @@ async def delete_schedule(call: Writes, schedule: Name) -> Response:
         "Run a schedule now",
         status=202,
         returns=ref(Handle),
-        problems=(400, 404, 409, 422, 429),
+        problems=(400, 402, 404, 409, 422, 429),
         extra={"parameters": [KEY]},
     ),
 )
 async def run_schedule(call: Writes, schedule: Name) -> Response:
     """Once more, beside its due times: whatever its overlap policy says, and also while it is disabled."""
-    call.principal.require(RUNS)
-    found = await call.engine.schedules.get(call.tenant, schedule)
+    found = await _startable(call, schedule)
     key, digest = idempotency(call, "schedule", found.id)
     submitted = await call.engine.schedules.run(found, key=key, request_hash=digest, asked_by=call.principal.key_id)
     return await outcome(call, submitted, 0)
@@ -234,6 +233,15 @@ async def list_firings(
     found = await call.engine.schedules.firings(call.tenant, schedule, before=before, limit=limit + 1)
     following = iso(found[limit - 1].due_at) if len(found) > limit else None
     return page([_shown_firing(firing) for firing in found[:limit]], following)
+
+
+async def _startable(call: Call, schedule: str) -> ScheduleRecord:
+    """A schedule, for a caller who may start by hand what it starts."""
+    call.principal.require(RUNS)
+    found = await call.engine.schedules.get(call.tenant, schedule)
+    if judging_of(found.run):
+        call.principal.require(JUDGES)
+    return found
 
 
 async def _change(call: Call, body: SchedulePatch) -> ScheduleChange:

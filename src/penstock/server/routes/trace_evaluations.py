@@ -14,6 +14,7 @@ from penstock.executions.model import Status
 from penstock.judges.bodies import TraceEvaluationWork, moment
 from penstock.judges.evaluations import Started
 from penstock.judges.model import TraceEvaluation, TraceEvaluationFilter, Verdict, VerdictOutcome
+from penstock.server.annotation_answers import AgreementStanding, standing_of
 from penstock.server.answers import answer, maybe_iso, page
 from penstock.server.auth import Call, needs
 from penstock.server.describe import OBJECT, Cursor, Limit, content, doc, page_of, path_id, ref
@@ -25,7 +26,7 @@ from penstock.server.webhook_urls import WEBHOOK, given_header, webhook_url
 router = APIRouter(tags=["trace evaluations"])
 Reads = Annotated[Call, needs("judges:read")]
 Runs = Annotated[Call, needs("judges:run")]
-_REFUSALS = (400, 404, 409, 413, 415, 422, 429)
+_REFUSALS = (400, 402, 404, 409, 413, 415, 422, 429)
 
 
 class TraceEvaluationHandle(msgspec.Struct, rename="camel"):
@@ -39,7 +40,8 @@ class TraceEvaluationHandle(msgspec.Struct, rename="camel"):
 
 
 class JudgeSummary(msgspec.Struct, rename="camel"):
-    """What the verdicts of a judge's version amount to. Means have intervals; null where there is no ground for one."""
+    """What the verdicts of a judge's version amount to. Means have intervals; null where there is no ground for one.
+    `agreement` is that with people."""
 
     judge: dict[str, Any]
     expected: int
@@ -50,6 +52,7 @@ class JudgeSummary(msgspec.Struct, rename="camel"):
     coverage: float
     pass_rate: dict[str, Any]
     score: dict[str, Any]
+    agreement: AgreementStanding | None = None
 
 
 class TraceEvaluationObject(msgspec.Struct, rename="camel"):
@@ -231,7 +234,10 @@ async def _accepted(call: Call, started: Started, patience_seconds: float) -> Re
 
 async def _summaries(call: Call, wanted: TraceEvaluationFilter) -> list[JudgeSummary]:
     made = await call.engine.trace_evaluations.summary(call.tenant, wanted)
-    return [msgspec.convert(one, JudgeSummary) for one in made]
+    shown = [msgspec.convert(one, JudgeSummary) for one in made]
+    for one in shown:
+        one.agreement = await standing_of(call, one.judge["id"], one.judge["version"])
+    return shown
 
 
 def _shown(call: Call, one: TraceEvaluation) -> TraceEvaluationObject:

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from penstock.errors import FieldError, Invalid, TooLarge
+from penstock.errors import Invalid, TooLarge, UnsupportedMedia
 from penstock.server.answers import answer, nothing, page
 from penstock.server.auth import Call, needs
 from penstock.server.bodies import JSON, NDJSON, expect_type, read_bytes, stream_bytes
@@ -40,7 +41,7 @@ from penstock.traces.batches import BatchRequest
 from penstock.traces.exporting import EXPORT_MEDIA_TYPES, export
 from penstock.traces.formats.files import Fault, Record, layout_of, records
 from penstock.traces.reading import Line
-from penstock.traces.uploads import MAX_SOURCE_CHARS, UPLOAD, Uploads, says_lines
+from penstock.traces.uploads import MAX_SOURCE_CHARS, UPLOAD, Uploads, nothing_found, says_lines
 
 router = APIRouter(tags=["traces"])
 Reads = Annotated[Call, needs("traces:read")]
@@ -120,7 +121,7 @@ async def upload_traces(call: Writes, filename: Filename = None, source: Source 
     They are on disk when this answers. An object that was uploaded before adds nothing, and has the same id. Lines that
     cannot be read are named beside those that can; 400 when there is no trace at all.
     """
-    media = expect_type(call.request, _TYPES)
+    media = _media(call.request)
     lines = says_lines(filename) or media in (NDJSON, "application/jsonl") or None
     try:
         text = await read_bytes(call.request, call.running.settings.limits.max_body_bytes)
@@ -130,7 +131,7 @@ async def upload_traces(call: Writes, filename: Filename = None, source: Source 
         found = await asyncio.to_thread(_records, text, lines)
         taken = await Uploads(call.engine.ingestion, call.tenant, source, filename).take(found)
     if not taken.ids:
-        raise _nothing_found(taken.errors)
+        raise nothing_found(taken.errors)
     return answer(taken, 201)
 
 
@@ -140,7 +141,7 @@ async def upload_traces(call: Writes, filename: Filename = None, source: Source 
         "Upload a large file of traces",
         status=202,
         returns=ref(Handle),
-        problems=(400, 413, 415, 422, 429),
+        problems=(400, 402, 413, 415, 422, 429),
         extra={**_FILE, "parameters": [KEY]},
     ),
 )
@@ -154,7 +155,7 @@ async def upload_trace_batch(
 
     Its results are a list with `ids` and `errors` for each piece of the file, in the order of the file.
     """
-    expect_type(call.request, _TYPES)
+    _media(call.request)
     key = idempotency_key(call)
     chunks = stream_bytes(call.request, call.running.settings.limits.max_trace_batch_bytes)
     async with received_file(chunks, call.running.uploads) as path:
@@ -269,6 +270,15 @@ async def _lines(call: Call, trace: str, cursor: str | None, limit: int) -> tupl
     return lines[first:following], str(following) if following < len(lines) else None
 
 
+def _media(request: Request) -> str:
+    """The type of an uploaded file. Raises `UnsupportedMedia` also for one that is compressed."""
+    found = request.headers.get("content-encoding", "identity").strip().lower()
+    if found not in ("", "identity"):
+        detail = f"Content-Encoding {found!r} is not read here; send the file as it is."
+        raise UnsupportedMedia("encoding_unsupported", detail)
+    return expect_type(request, _TYPES)
+
+
 def _records(text: bytes, lines: bool | None) -> list[Record | Fault]:
     return list(records(text, layout_of(io.BytesIO(text), lines), time.time_ns()))
 
@@ -277,11 +287,3 @@ def _digest(path: Path, *more: Any) -> str:
     with path.open("rb") as file:
         content_digest = hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256(msgspec.json.encode([content_digest, *more])).hexdigest()
-
-
-def _nothing_found(errors: list[dict[str, Any]]) -> Invalid:
-    if not errors:
-        return Invalid("file_empty", "There is no trace in it: the body is empty.")
-    faults = tuple(FieldError(f"line {fault['line']}", fault["message"], fault["line"]) for fault in errors[:100])
-    detail = f"There is no trace in it. Line {errors[0]['line']}: {errors[0]['message']}."
-    return Invalid("no_trace", detail, errors=faults)

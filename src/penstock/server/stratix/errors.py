@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from penstock.errors import BalanceExhausted, Problem
+from penstock.errors import Problem
 from penstock.server.answers import answer
 from penstock.server.problems import REQUEST_ID
 
@@ -38,10 +38,6 @@ class Refusal(msgspec.Struct, omit_defaults=True):
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - what the handler is registered for
-    code, message = error.code, error.detail
-    if isinstance(error, BalanceExhausted):
-        # The words that those clients and their tests look for.
-        code, message = "ecu_exhausted", f"insufficient credits: {error.detail}"
     faults = [{"path": fault.path, "message": fault.message} for fault in error.errors]
     headers = {}
     if error.retry_after_seconds is not None:
@@ -49,7 +45,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="penstock"'
-    return _refuse(request, error.status, code, message, headers, faults)
+    return _refuse(request, error.status, error.code, error.detail, headers, faults)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from penstock.clock import wall_ms
 from penstock.errors import FieldError, Invalid
+from penstock.traces.filters import range_of
 
 MAX_PAGE = 1_000_000
 MAX_VALUES = 1000
@@ -61,6 +63,17 @@ class Query:
         """Whether `order` (older: `sortOrder`) is `desc`. Raises `Invalid` for anything but `asc` and `desc`."""
         name = "order" if "order" in self._given else "sort_order"
         return self.word(name, ("asc", "desc"), "desc" if default else "asc") == "desc"
+
+    def since(self) -> int | None:
+        """When `time_range` begins (`24h`, `7d`, until now), in milliseconds since 1970; None: it has no beginning.
+
+        Raises `Invalid` for what is no range.
+        """
+        try:
+            since, _ = range_of(self.text("time_range"), None, None, wall_ms())
+        except Invalid as error:
+            raise Invalid(error.code, error.detail, errors=(FieldError("time_range", error.detail),)) from None
+        return since
 
     def page(self, size: int = 100, most: int = 500) -> PageOf:
         """`page` and `page_size`, the latter brought within its bounds. Raises `Invalid` for what is no number."""

@@ -16,6 +16,17 @@ EVALUATION: Mapping[str, str] = {
     "cancelled": "failure",
     "timeout": "timeout",
 }
+QUEUED_WORK: Mapping[str, str] = {
+    "pending": "pending",
+    "running": "in_progress",
+    # Trace evaluations and optimizations have no word for it, and it is not over.
+    "paused": "in_progress",
+    "completed": "success",
+    "failed": "failure",
+    "cancelled": "failure",
+    "timeout": "failure",
+}
+"""Of trace evaluations and optimizations, which spell it otherwise than evaluations do."""
 STREAM: Mapping[str, str] = {
     "pending": "queued",
     "running": "running",

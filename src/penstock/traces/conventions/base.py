@@ -42,8 +42,11 @@ def text(*names: str) -> Reader:
     """The first of these attributes that is a text and not empty."""
 
     def read(sent: Sent) -> str | None:
-        found = (sent.attributes.get(name) for name in names)
-        return next((value for value in found if isinstance(value, str) and value), None)
+        for name in names:
+            found = sent.attributes.get(name)
+            if found and isinstance(found, str):
+                return found
+        return None
 
     return read
 
@@ -52,7 +55,11 @@ def count(*names: str) -> Reader:
     """The first that is a whole number and not negative, also as a text."""
 
     def read(sent: Sent) -> int | None:
-        return next((n for name in names if (n := _whole(sent.attributes.get(name))) is not None), None)
+        for name in names:
+            found = sent.attributes.get(name)
+            if found is not None and (whole := _whole(found)) is not None:
+                return whole
+        return None
 
     return read
 
@@ -63,6 +70,8 @@ def money(*names: str) -> Reader:
     def read(sent: Sent) -> str | None:
         for name in names:
             value = sent.attributes.get(name)
+            if value is None:
+                continue
             shown = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
             if _DECIMAL.fullmatch(shown):
                 return f"{Decimal(shown):f}"
@@ -75,8 +84,11 @@ def value(*names: str) -> Reader:
     """The first that is there; a text that is JSON as the value it stands for."""
 
     def read(sent: Sent) -> Any:
-        found = (sent.attributes.get(name) for name in names)
-        return next((parsed(value) for value in found if value is not None and value != ""), None)
+        for name in names:
+            found = sent.attributes.get(name)
+            if found is not None and found != "":
+                return parsed(found)
+        return None
 
     return read
 
@@ -104,10 +116,10 @@ def parsed(value: Any) -> Any:
 def numbered(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
     """`prefix.0.role`, `prefix.0.calls.1.name` as a list of objects, in the order of their numbers."""
     tree: dict[str, Any] = {}
-    start = len(prefix) + 1
+    begin = f"{prefix}."
     for name, value in attributes.items():
-        if name.startswith(prefix) and name[start - 1 : start] == ".":
-            _put(tree, name[start:].split(".", _MAX_DEPTH), value)
+        if name.startswith(begin):
+            _put(tree, name[len(begin) :].split(".", _MAX_DEPTH), value)
     return [entry for entry in _listed(tree) if isinstance(entry, dict)]
 
 

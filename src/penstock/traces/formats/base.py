@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -37,7 +38,7 @@ class NotATrace(ValueError):
     """An object from which no trace can be made; the text says why, to stand behind `Line 3: `."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Upload:
     """An object with its text, exactly as it was sent, and when: for those that do not say when they were."""
 
@@ -47,10 +48,15 @@ class Upload:
 
     def digest(self, *more: object) -> str:
         """32 hexadecimal digits that stand for the content, and for what else is given."""
-        hashed = blake2b(self.text.strip(), digest_size=16)
+        hashed = self._hashed.copy()
         for part in more:
             hashed.update(f"\0{part}".encode())
         return hashed.hexdigest()
+
+    @cached_property
+    def _hashed(self) -> blake2b:
+        # Once: every span without an id of its own asks for a digest, and the text may have megabytes.
+        return blake2b(self.text.strip(), digest_size=16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from penstock.datasets.formats.json_array import JsonText
+from penstock.errors import Invalid
 from penstock.traces.formats.base import Upload
 
 Layout = Literal["lines", "array", "object"]
@@ -26,6 +27,7 @@ PIECE_BYTES = 4 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _KINDS = {list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number", type(None): "null"}
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd"}
 _AT_BYTE = re.compile(r" \(byte (\d+)\)$")
 
 
@@ -56,9 +58,14 @@ class Record:
 
 
 def layout_of(file: BinaryIO, lines: bool | None = None) -> Layout:
-    """How a file is laid out, by how it begins. `lines`: its name or type says whether it is JSON Lines."""
+    """How a file is laid out, by how it begins. `lines`: its name or type says whether it is JSON Lines.
+
+    Raises `Invalid` for one that is compressed.
+    """
     head = file.read(_HEAD_BYTES).removeprefix(_BOM).lstrip()
     file.seek(0)
+    if kind := next((kind for begin, kind in _COMPRESSED.items() if head.startswith(begin)), None):
+        raise Invalid("file_compressed", f"The file is compressed ({kind}); unpack it first.")
     if head.startswith(b"[") and not lines:
         return "array"
     if lines or not head.startswith(b"{"):

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from penstock.traces.conventions import understood
-from penstock.traces.model import LATEST_NS, ReceivedSpan, Span, SpanStatus
+from penstock.traces.model import (
+    LATEST_NS,
+    MAX_REQUEST_SPANS,
+    MAX_RESOURCE_BYTES,
+    MAX_SPAN_BYTES,
+    ReceivedSpan,
+    Span,
+    SpanStatus,
+)
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 _STATUSES: tuple[SpanStatus, ...] = ("unset", "ok", "error")
@@ -59,10 +69,33 @@ def received(fields: Fields, resource: Mapping[str, Any]) -> ReceivedSpan:
     return ReceivedSpan(fields.trace_id, span, resource)
 
 
+def too_large(original: bytes | msgspec.Raw) -> Refused | None:
+    """Why a span cannot be kept, by its size alone: asked before the work of reading it."""
+    if len(memoryview(original)) <= MAX_SPAN_BYTES:
+        return None
+    return Refused(f"a span is larger than {MAX_SPAN_BYTES:,} bytes, the most that one may have")
+
+
 def with_scope(resource: Mapping[str, Any], name: str, version: str) -> Mapping[str, Any]:
-    """A resource and the instrumentation, named as OpenTelemetry does where it has no scopes."""
+    """A resource and the instrumentation, named as OpenTelemetry does where it has no scopes.
+
+    What does not fit into `MAX_RESOURCE_BYTES` is left out.
+    """
     scope = {"otel.scope.name": name, "otel.scope.version": version}
-    return {**resource, **{attribute: value for attribute, value in scope.items() if value}}
+    kept: dict[str, Any] = {}
+    left = MAX_RESOURCE_BYTES
+    for attribute, value in {**resource, **{attribute: text for attribute, text in scope.items() if text}}.items():
+        size = len(attribute) + len(msgspec.json.encode(value))
+        if size <= left:
+            kept[attribute] = value
+            left -= size
+    return kept
+
+
+def check_count(spans: int) -> None:
+    """Raises ValueError for more than one request may have."""
+    if spans > MAX_REQUEST_SPANS:
+        raise ValueError(f"it has {spans:,} spans, and one request may have {MAX_REQUEST_SPANS:,}")
 
 
 def event(name: str, at_ns: int, attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,17 @@ from typing import Any
 
 import msgspec
 
-from penstock.traces.otlp.fields import SPAN_ID_BYTES, TRACE_ID_BYTES, Fields, Refused, event, link, with_scope
+from penstock.traces.otlp.fields import (
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    Fields,
+    Refused,
+    check_count,
+    event,
+    link,
+    too_large,
+    with_scope,
+)
 
 _HEX = re.compile(r"[0-9a-f]*")
 
@@ -102,6 +112,8 @@ def spans_of(body: bytes) -> Iterator[tuple[Fields | Refused, Mapping[str, Any]]
         raise ValueError("it is nested too deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from None
+    scopes = [scope for each in request.resource_spans or () for scope in each.scope_spans or ()]
+    check_count(sum(len(scope.spans or ()) for scope in scopes))
     for of_resource in request.resource_spans or ():
         resource = _attributes((of_resource.resource or _Resource()).attributes)
         for of_scope in of_resource.scope_spans or ():
@@ -113,7 +125,7 @@ def spans_of(body: bytes) -> Iterator[tuple[Fields | Refused, Mapping[str, Any]]
 
 def _fields_or_fault(raw: msgspec.Raw) -> Fields | Refused:
     try:
-        return _fields(msgspec.json.decode(raw, type=_Span), raw.copy())
+        return too_large(raw) or _fields(msgspec.json.decode(raw, type=_Span), raw.copy())
     except RecursionError:
         return Refused("a span is nested too deep")
     except (msgspec.DecodeError, ValueError) as error:

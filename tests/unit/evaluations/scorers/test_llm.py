@@ -139,7 +139,7 @@ async def test_the_judge_can_tell_material_from_orders(context: ScoringContext, 
         "In {{ metadata.language | upper }}: {{ output }}\n{% if expected == 'the truth' %}{{ expected }}{% endif %}"
     )
     system, user = judge(prompt=prompt, system="You teach logic.").request(sample).messages
-    mark = user.text.split("<output-")[1][:12]
+    mark = user.text.split("<output-")[1].split(">")[0]
     assert user.text == (
         f"In <metadata-{mark}>\nEN\n</metadata-{mark}>: <output-{mark}>\n{hostile}\n</output-{mark}>\n"
         f"<expected-{mark}>\nthe truth\n</expected-{mark}>"

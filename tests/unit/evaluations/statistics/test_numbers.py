@@ -85,3 +85,10 @@ def test_the_spread_of_a_difference_follows_from_what_is_known() -> None:
         minimum_detectable(0, 0.5)
     with pytest.raises(ValueError, match="difference of 0"):
         rows_needed(0, 0.5)
+
+
+def test_a_difference_that_no_number_of_rows_shows_has_none() -> None:
+    assert [rows_needed(difference, 0.5) for difference in (1e-3, -1e-3, 1e-158, -5e-324)] == [1_962_220] * 2 + [
+        None
+    ] * 2
+    assert minimum_detectable(100, 0.5, power=0.01, alpha=0.5) == 0

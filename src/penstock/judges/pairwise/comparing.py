@@ -12,15 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from penstock.evaluations.scorers.base import Sample
-from penstock.judges.judging import Asks, judge
+from penstock.judges.judging import Asks, Material, judge
 from penstock.judges.model import JudgeVersion, Unscorable
-from penstock.types import Json
+from penstock.types import Json, JsonObject
 
 Side = Literal["a", "b", "tie"]
 _LABELS: dict[str, float] = {"first": 1.0, "second": 0.0, "tie": 0.5}
 _QUESTION = """\
-Two answers to the same input are shown, as first and second. Which of them meets this better?
+Two answers are shown, as first and second. Which of them meets this better?
 
 {goal}
 
@@ -29,7 +28,7 @@ The order is chance and says nothing; neither does length by itself. "tie" means
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two answers to one input. `id` decides, with the seed, which is shown first."""
+    """Two answers to one input, None where that is not known. `id` decides, with the seed, which is shown first."""
 
     id: str
     input: Json
@@ -65,15 +64,24 @@ class Tally:
 async def compare(version: JudgeVersion, pair: Pair, asks: Asks, *, seed: int = 0) -> Preference | Unscorable:
     """Which answer of a pair a judge prefers by its goal and rubric. Raises what `asks` does."""
     a_first = shows_a_first(pair.id, seed)
-    first, second = (pair.a, pair.b) if a_first else (pair.b, pair.a)
-    asked = replace(
-        version, goal=_QUESTION.format(goal=version.goal), output={"type": "labels", "labels": dict(_LABELS)}
-    )
-    said = await judge(asked, Sample(pair.id, pair.input, {"first": first, "second": second}), asks)
+    said = await judge(asked_which(version), shown(pair, seed), asks)
     if isinstance(said, Unscorable):
         return said
     chosen: dict[str, Side] = {"first": "a" if a_first else "b", "second": "b" if a_first else "a", "tie": "tie"}
     return Preference(chosen[said.answer], said.reasoning, a_first)
+
+
+def asked_which(version: JudgeVersion) -> JudgeVersion:
+    """The judge that is asked which of two meets its goal better."""
+    menu: JsonObject = {"type": "labels", "labels": dict(_LABELS)}
+    return replace(version, goal=_QUESTION.format(goal=version.goal), output=menu)
+
+
+def shown(pair: Pair, seed: int) -> Material:
+    """A pair as the judge sees it."""
+    first, second = (pair.a, pair.b) if shows_a_first(pair.id, seed) else (pair.b, pair.a)
+    asked = () if pair.input is None else (("input", pair.input),)
+    return Material((*asked, ("first", first), ("second", second)))
 
 
 def shows_a_first(pair_id: str, seed: int) -> bool:
