@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from penstock.executions.charging import UNCHARGED, Charging
+from penstock.executions.charging import Charging
 from penstock.executions.model import ErrorInfo, Execution, Status
 from penstock.executions.patience import patiently
 from penstock.executions.progress import summary_of
@@ -59,7 +59,7 @@ class Ending:
     sums: Sums | None = None
 
 
-def conclude(execution: Execution, ending: Ending, charging: Charging = UNCHARGED) -> Transaction[Execution | None]:
+def conclude(execution: Execution, ending: Ending, charging: Charging) -> Transaction[Execution | None]:
     """End an execution, and have it charged; None when its lease was lost or it is over already.
 
     `completed` becomes `failed` when items failed and none succeeded; of elements that did, nothing came out.

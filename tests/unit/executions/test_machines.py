@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from penstock.errors import Unavailable
 from penstock.executions.budget import BudgetMeter, Ledger
+from penstock.executions.charging import UNCHARGED
 from penstock.executions.ending import Ending, conclude
 from penstock.executions.item import Stopping
 from penstock.executions.journal import Holder, ItemRecord, Journal, LeaseLost, StepRecord
@@ -100,7 +101,7 @@ class Statuses(Machine):
 
     @rule(pick=st.integers(0, 99), status=st.sampled_from(sorted(TERMINAL)))
     def an_owner_ends_it(self, pick: int, status: Status) -> None:
-        self.write(conclude(self._owner(pick), Ending(status, 1, 1)))
+        self.write(conclude(self._owner(pick), Ending(status, 1, 1), UNCHARGED))
 
     @rule(pick=st.integers(0, 99))
     def an_owner_pauses_it(self, pick: int) -> None:
